@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * hugepost: in-kernel assembly of a migrating guest's huge pages.
+ *
+ * This header is the one contract between the module and its users.
+ */
+#ifndef _UAPI_LINUX_HUGEPOST_H
+#define _UAPI_LINUX_HUGEPOST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: General rules
+ *
+ * One open of /dev/hugepost is one memory object: a linear range of bytes that
+ * begins at offset 0. The object is mapped MAP_SHARED as guest RAM. Offsets in
+ * every structure are offsets in the object; addresses are user addresses of
+ * the caller. The object is opened O_RDWR, any other mode is EACCES.
+ *
+ * A *host page* is the unit in which memory is allocated and, once complete,
+ * mapped (2 MiB). A *target page* is the unit in which memory arrives,
+ * is waited for and is discarded (4 KiB). A target page is missing or present.
+ * A host page is
+ *
+ *  - empty: no target page is present;
+ *  - assembling: some target pages are present, or being copied;
+ *  - present: all target pages are present, backed by one huge page;
+ *  - zero: all target pages are present and zero, no memory is used until
+ *    one of them is touched.
+ *
+ * A touch of a missing target page depends on the object's mode:
+ *
+ *  - unarmed (after open, and after DISARM): the page is filled with zeros and
+ *    is then *present*. Whoever arms the object must DISCARD first what will be
+ *    sent again, as QEMU does;
+ *  - armed: one event is queued for the target page and the toucher waits;
+ *  - lost (the event descriptor was closed, or its owner is gone, while the
+ *    object was armed): SIGBUS, until the object is armed again or disarmed.
+ *
+ * If no huge page can be had for a touched host page, the touch ends with
+ * SIGBUS; objects set up with HUGEPOST_SETUP_PREALLOC cannot meet that.
+ *
+ * Every ioctl takes a structure that starts with its own size, a __u32 filled
+ * in by the caller. A structure may grow at its end in later versions of the
+ * module: a shorter (older) structure is read as if continued by zeros, a
+ * longer (newer) one is accepted if the part that the module does not know is
+ * zero. Fields named out_* are written by the module, also when the ioctl
+ * fails after its arguments were checked; what they held before is not read.
+ * The errno values below mean the same for every ioctl:
+ *
+ *  - ENOTTY: the ioctl number is not known to this module.
+ *  - EINVAL: size is shorter than the first version of the structure, a
+ *    reserved field is not zero, or a value (offset, length, alignment, count)
+ *    is not allowed. Offsets and lengths must be multiples of the target page.
+ *  - E2BIG: size is longer than the structure the module knows, and the
+ *    unknown part is not zero.
+ *  - EOPNOTSUPP: an unknown flag is set, or a page size is not supported.
+ *  - EFAULT: a pointer could not be read or written.
+ *  - ENXIO: the object is not set up yet.
+ *  - ERANGE: offset and length reach beyond the end of the object.
+ *  - ENOMEM: memory could not be allocated, or the cgroup's limit is reached.
+ *  - EINTR: a signal interrupted a wait; what was done before stays done.
+ *
+ * A length of 0 is EINVAL. Reading the event descriptor is described at
+ * &struct hugepost_event.
+ */
+
+#define HUGEPOST_DEVICE		"/dev/hugepost"
+
+/* Grows when an existing call changes its meaning. */
+#define HUGEPOST_API_VERSION	1
+
+#define HUGEPOST_CHANNELS_MAX	64
+
+#define HUGEPOST_IOC_TYPE	0xD8
+
+enum {
+	HUGEPOST_CMD_INFO = 0x00,
+	HUGEPOST_CMD_SETUP,
+	HUGEPOST_CMD_ARM,
+	HUGEPOST_CMD_DISARM,
+	HUGEPOST_CMD_FILL,
+	HUGEPOST_CMD_INSTALL,
+	HUGEPOST_CMD_RESET,
+	HUGEPOST_CMD_DISCARD,
+	HUGEPOST_CMD_BITMAP,
+	HUGEPOST_CMD_WAKE,
+	HUGEPOST_CMD_COLLAPSE,
+	HUGEPOST_CMD_STATS,
+};
+
+/*
+ * Features, as in &struct hugepost_info.out_features.
+ *
+ * HUGEPOST_FEATURE_PMD: complete host pages are mapped by one page-table entry.
+ * HUGEPOST_FEATURE_POISON: memory errors are followed; a bad target page gives
+ *	SIGBUS at the next touch, the rest of its host page stays usable.
+ */
+#define HUGEPOST_FEATURE_PMD	(1ULL << 0)
+#define HUGEPOST_FEATURE_POISON	(1ULL << 1)
+
+/**
+ * struct hugepost_info - ioctl(HUGEPOST_INFO)
+ * @size: sizeof(struct hugepost_info)
+ * @flags: must be 0
+ * @out_api_version: HUGEPOST_API_VERSION of the module
+ * @out_channels_max: most channels an object can have
+ * @out_features: HUGEPOST_FEATURE_* bits
+ * @out_host_page_sizes: supported host page sizes, or-ed together, in bytes
+ * @out_target_page_sizes: supported target page sizes, or-ed together, in bytes
+ *
+ * What the module can do. Works before SETUP and changes nothing.
+ */
+struct hugepost_info {
+	__u32 size;
+	__u32 flags;
+	__u32 out_api_version;
+	__u32 out_channels_max;
+	__aligned_u64 out_features;
+	__aligned_u64 out_host_page_sizes;
+	__aligned_u64 out_target_page_sizes;
+};
+#define HUGEPOST_INFO _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_INFO)
+
+/* Allocate all host pages now: nothing can fail for lack of memory later. */
+#define HUGEPOST_SETUP_PREALLOC	(1U << 0)
+/* @node is valid. Without it, memory follows the mapping's NUMA policy. */
+#define HUGEPOST_SETUP_NODE	(1U << 1)
+
+/**
+ * struct hugepost_setup - ioctl(HUGEPOST_SETUP)
+ * @size: sizeof(struct hugepost_setup)
+ * @flags: HUGEPOST_SETUP_* flags
+ * @length: size of the object in bytes, a multiple of the host page
+ * @host_shift: log2 of the host page's size in bytes, 0 for the default (21)
+ * @target_shift: log2 of the target page's size in bytes, 0 for the default (12)
+ * @channels: number of channels, 1 to HUGEPOST_CHANNELS_MAX, 0 for 1
+ * @node: with HUGEPOST_SETUP_NODE, the NUMA node to allocate from first;
+ *	else must be 0
+ * @out_allocated: bytes of huge pages that were allocated; after ENOMEM, how
+ *	much could be had (it has been freed again)
+ *
+ * Sets up the object, once. A mmap() of an object that is not set up sets it up
+ * with the defaults and a size that covers the mapping. Every channel sets one
+ * host page of staging memory aside here, unless PREALLOC makes that needless.
+ * Memory is charged to the caller's memory cgroup, now and later; a limit that
+ * is reached gives ENOMEM and kills nothing.
+ *
+ * Errors: EBUSY the object is set up already; ENOMEM the object's memory cannot
+ * be had (compaction has been tried), nothing stays allocated; EINVAL @length,
+ * @channels or @node is out of range; EOPNOTSUPP a page size is not supported.
+ */
+struct hugepost_setup {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 length;
+	__u32 host_shift;
+	__u32 target_shift;
+	__u32 channels;
+	__u32 node;
+	__aligned_u64 out_allocated;
+};
+#define HUGEPOST_SETUP _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_SETUP)
+
+/* The event descriptor is opened O_NONBLOCK. It is always O_CLOEXEC. */
+#define HUGEPOST_ARM_NONBLOCK	(1U << 0)
+
+/**
+ * struct hugepost_arm - ioctl(HUGEPOST_ARM)
+ * @size: sizeof(struct hugepost_arm)
+ * @flags: HUGEPOST_ARM_* flags
+ * @out_fd: the event descriptor
+ * @__reserved: must be 0
+ *
+ * From now on a touch of a missing target page waits and raises an event, to
+ * be read from @out_fd. When the last reference to the event descriptor is
+ * closed, or the process that last used it (the one that armed, or a later
+ * reader) exits, the handler is lost: waiters get SIGBUS.
+ *
+ * Errors: EBUSY the object is armed, or a FILL with REPLACE is under way;
+ * EMFILE, ENFILE no descriptor is free.
+ */
+struct hugepost_arm {
+	__u32 size;
+	__u32 flags;
+	__s32 out_fd;
+	__u32 __reserved;
+};
+#define HUGEPOST_ARM _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_ARM)
+
+/**
+ * struct hugepost_disarm - ioctl(HUGEPOST_DISARM)
+ * @size: sizeof(struct hugepost_disarm)
+ * @flags: must be 0
+ *
+ * Ends the armed or lost mode: missing pages are zero-filled when touched, and
+ * all waiters go on. Events that were not read are dropped; the event
+ * descriptor reads end-of-file from now on. Harmless on an unarmed object.
+ */
+struct hugepost_disarm {
+	__u32 size;
+	__u32 flags;
+};
+#define HUGEPOST_DISARM _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_DISARM)
+
+/* The target pages are zero; &struct hugepost_fill_entry.src must be 0. */
+#define HUGEPOST_FILL_ZERO	(1U << 0)
+/* Overwrite target pages that are present. Only on an unarmed object. */
+#define HUGEPOST_FILL_REPLACE	(1U << 1)
+
+/**
+ * struct hugepost_fill_entry - one range of a FILL
+ * @offset: where the bytes go, in the object
+ * @src: user address of the bytes; any alignment
+ * @len: number of bytes; may cover many host pages
+ * @flags: HUGEPOST_FILL_* flags
+ * @__reserved: must be 0
+ */
+struct hugepost_fill_entry {
+	__aligned_u64 offset;
+	__aligned_u64 src;
+	__aligned_u64 len;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/* Most entries of one FILL. */
+#define HUGEPOST_FILL_MAX	65536
+
+/**
+ * struct hugepost_fill - ioctl(HUGEPOST_FILL)
+ * @size: sizeof(struct hugepost_fill)
+ * @flags: must be 0
+ * @channel: index of the channel, from 0
+ * @nr: number of entries, 1 to HUGEPOST_FILL_MAX
+ * @entries: user address of @nr struct hugepost_fill_entry
+ * @out_done: entries that are done completely
+ * @__reserved: must be 0
+ * @out_bytes: bytes that were copied
+ * @out_duplicates: target pages that were skipped, being present already
+ *
+ * Fills target pages through a channel, entry by entry. A target page that is
+ * present is not overwritten (the guest may have written to it): it is counted
+ * as a duplicate and skipped, unless the entry carries HUGEPOST_FILL_REPLACE.
+ * A target page that another channel is just copying is waited for. Waiters of
+ * a filled target page are woken.
+ *
+ * After an error, @out_done entries are done, and target pages of the next one
+ * that were copied stay present: to submit the rest again is right.
+ *
+ * Several channels may be used at once, also on the same host page; one channel
+ * by one thread at a time.
+ *
+ * Errors: EBUSY the channel is in use by another thread, or REPLACE on an armed
+ * or lost object; ECANCELED the channel was RESET meanwhile; ENOENT no such
+ * channel.
+ */
+struct hugepost_fill {
+	__u32 size;
+	__u32 flags;
+	__u32 channel;
+	__u32 nr;
+	__aligned_u64 entries;
+	__u32 out_done;
+	__u32 __reserved;
+	__aligned_u64 out_bytes;
+	__aligned_u64 out_duplicates;
+};
+#define HUGEPOST_FILL _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_FILL)
+
+/**
+ * struct hugepost_install - ioctl(HUGEPOST_INSTALL)
+ * @size: sizeof(struct hugepost_install)
+ * @flags: must be 0
+ * @addr: address, in the caller's mapping of this object, multiple of a page
+ * @length: bytes, from @addr
+ * @out_huge: host pages that are now mapped by one entry
+ * @out_single: host pages that are complete but could not be mapped by one
+ *	entry (see COLLAPSE)
+ *
+ * Maps the complete host pages of the range now, instead of at the next touch.
+ * Host pages that are not complete are passed over.
+ *
+ * Errors: EFAULT the range is not mapped from this object by one mapping.
+ */
+struct hugepost_install {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 addr;
+	__aligned_u64 length;
+	__aligned_u64 out_huge;
+	__aligned_u64 out_single;
+};
+#define HUGEPOST_INSTALL _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_INSTALL)
+
+/**
+ * struct hugepost_reset - ioctl(HUGEPOST_RESET)
+ * @size: sizeof(struct hugepost_reset)
+ * @flags: must be 0
+ * @channel: index of the channel
+ * @__reserved: must be 0
+ *
+ * The channel drops what it claimed and has not published: a FILL under way in
+ * another thread ends with ECANCELED, and none of its target pages becomes
+ * present after RESET returns. What is present stays. The channel's current
+ * host page (see &struct hugepost_channel_stats) is forgotten.
+ *
+ * Errors: ENOENT no such channel.
+ */
+struct hugepost_reset {
+	__u32 size;
+	__u32 flags;
+	__u32 channel;
+	__u32 __reserved;
+};
+#define HUGEPOST_RESET _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_RESET)
+
+/**
+ * struct hugepost_discard - ioctl(HUGEPOST_DISCARD)
+ * @size: sizeof(struct hugepost_discard)
+ * @flags: must be 0
+ * @offset: start of the range in the object
+ * @length: bytes
+ * @out_pages: target pages that were present and are missing now
+ *
+ * Makes the target pages of the range missing and unmaps them everywhere, also
+ * inside a present huge page. A host page's memory is freed with its last
+ * target page (kept for the host page with PREALLOC). A target page that a
+ * channel is just copying counts as filled after the discard.
+ */
+struct hugepost_discard {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 out_pages;
+};
+#define HUGEPOST_DISCARD _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_DISCARD)
+
+/**
+ * struct hugepost_bitmap - ioctl(HUGEPOST_BITMAP)
+ * @size: sizeof(struct hugepost_bitmap)
+ * @flags: must be 0
+ * @offset: start of the range in the object, a multiple of the host page
+ * @length: bytes
+ * @bitmap: user address of the result: bit (i % 64) of __u64 word (i / 64) is
+ *	set if target page i of the range is present; the rest of the last word
+ *	is 0; room for DIV_ROUND_UP(target pages, 64) words
+ * @out_present: target pages of the range that are present
+ *
+ * The received bitmap, for the recovery of an interrupted postcopy.
+ */
+struct hugepost_bitmap {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 bitmap;
+	__aligned_u64 out_present;
+};
+#define HUGEPOST_BITMAP _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_BITMAP)
+
+/**
+ * struct hugepost_wake - ioctl(HUGEPOST_WAKE)
+ * @size: sizeof(struct hugepost_wake)
+ * @flags: must be 0
+ * @offset: start of the range in the object
+ * @length: bytes
+ *
+ * Wakes the waiters of the range without filling it, and forgets their events:
+ * a waiter whose target page is still missing raises a new one.
+ */
+struct hugepost_wake {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+};
+#define HUGEPOST_WAKE _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_WAKE)
+
+/**
+ * struct hugepost_collapse - ioctl(HUGEPOST_COLLAPSE)
+ * @size: sizeof(struct hugepost_collapse)
+ * @flags: must be 0
+ * @addr: address, in the caller's mapping of this object, multiple of a page
+ * @length: bytes, from @addr
+ * @out_addr: address of the first run of host pages that needs a new mapping
+ * @out_length: its length in bytes, 0 if there is none
+ *
+ * A host page that was touched while it assembled is mapped by single entries
+ * of a page table, and stays so when it is complete. This call maps every
+ * complete host page of the range that has no page table by one entry, and
+ * finds the first run of those that have one. A module cannot take a page
+ * table away; its owner can, atomically and under running vCPUs: by
+ * madvise(MADV_DONTNEED) of the run where the kernel frees empty page tables
+ * (7.x), or else by mmap(MAP_FIXED | MAP_SHARED) of the same descriptor and
+ * offset over the run. The call after that maps the run by one entry for each
+ * host page, and finds the next run. libhugepost's hugepost_object_collapse()
+ * does all of it and keeps advice, memory policy and mlock of the mapping.
+ *
+ * Errors: EFAULT the range is not mapped from this object by one mapping.
+ */
+struct hugepost_collapse {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 addr;
+	__aligned_u64 length;
+	__aligned_u64 out_addr;
+	__aligned_u64 out_length;
+};
+#define HUGEPOST_COLLAPSE _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_COLLAPSE)
+
+/* out_host_page of a channel that has none. */
+#define HUGEPOST_NO_PAGE	(~0ULL)
+
+/**
+ * struct hugepost_channel_stats - one channel's state and counters
+ * @host_page: offset of the host page that was filled last, HUGEPOST_NO_PAGE if
+ *	none
+ * @host_page_filled: target pages this channel filled in it since it turned to
+ *	it
+ * @all_zero: 1 if all of these were zero
+ * @busy: 1 while a FILL is under way
+ * @pages: target pages made present, zero pages included
+ * @zero_pages: those of them filled with HUGEPOST_FILL_ZERO
+ * @bytes: bytes copied
+ * @duplicates: target pages skipped, being present
+ * @replaced: target pages overwritten by HUGEPOST_FILL_REPLACE
+ * @resets: RESETs of this channel
+ */
+struct hugepost_channel_stats {
+	__aligned_u64 host_page;
+	__u32 host_page_filled;
+	__u16 all_zero;
+	__u16 busy;
+	__aligned_u64 pages;
+	__aligned_u64 zero_pages;
+	__aligned_u64 bytes;
+	__aligned_u64 duplicates;
+	__aligned_u64 replaced;
+	__aligned_u64 resets;
+};
+
+enum {
+	HUGEPOST_MODE_UNARMED = 0,
+	HUGEPOST_MODE_ARMED,
+	HUGEPOST_MODE_LOST,
+};
+
+/**
+ * struct hugepost_stats - ioctl(HUGEPOST_STATS)
+ * @size: sizeof(struct hugepost_stats)
+ * @flags: must be 0
+ * @channels: user address of @nr_channels elements of @channel_size bytes, or 0
+ * @nr_channels: elements that @channels has room for; extra ones are left alone
+ * @channel_size: sizeof(struct hugepost_channel_stats) of the caller; a longer
+ *	element is filled up with zeros; 0 if @channels is 0
+ * @out_channels: channels the object has
+ * @out_mode: HUGEPOST_MODE_*
+ * @out_length: size of the object in bytes
+ * @out_host_page: size of a host page in bytes
+ * @out_target_page: size of a target page in bytes
+ * @out_empty: host pages that are empty
+ * @out_assembling: host pages that are assembling
+ * @out_present: host pages that are present
+ * @out_zero: host pages that are zero
+ * @out_memory: bytes of huge pages held by the object, staging included
+ * @out_staging: bytes of them that are set aside, not yet part of the guest
+ * @out_metadata: bytes of the module's own state for the object
+ * @out_faults: touches that reached the module
+ * @out_waits: touches that had to wait
+ * @out_events: events that were queued
+ * @out_zero_fills: touches of missing pages that were filled with zeros
+ * @out_installs_huge: host pages mapped by one entry
+ * @out_installs_single: target pages mapped by an entry each
+ * @out_discarded: target pages discarded
+ * @out_poisoned: target pages lost to memory errors
+ *
+ * Works on an object that is not set up, too: its length is 0.
+ *
+ * Errors: EMSGSIZE @nr_channels is smaller than the number of channels and not
+ * 0; @out_channels says how many there are.
+ */
+struct hugepost_stats {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 channels;
+	__u32 nr_channels;
+	__u32 channel_size;
+	__u32 out_channels;
+	__u32 out_mode;
+	__aligned_u64 out_length;
+	__aligned_u64 out_host_page;
+	__aligned_u64 out_target_page;
+	__aligned_u64 out_empty;
+	__aligned_u64 out_assembling;
+	__aligned_u64 out_present;
+	__aligned_u64 out_zero;
+	__aligned_u64 out_memory;
+	__aligned_u64 out_staging;
+	__aligned_u64 out_metadata;
+	__aligned_u64 out_faults;
+	__aligned_u64 out_waits;
+	__aligned_u64 out_events;
+	__aligned_u64 out_zero_fills;
+	__aligned_u64 out_installs_huge;
+	__aligned_u64 out_installs_single;
+	__aligned_u64 out_discarded;
+	__aligned_u64 out_poisoned;
+};
+#define HUGEPOST_STATS _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_STATS)
+
+enum {
+	HUGEPOST_EVENT_MISSING = 1,
+};
+
+/* The access was a write. */
+#define HUGEPOST_ACCESS_WRITE	(1U << 0)
+/* The access came from user mode, not from the kernel on a user's behalf. */
+#define HUGEPOST_ACCESS_USER	(1U << 1)
+/* The toucher does not wait here; it comes back (KVM's async page fault). */
+#define HUGEPOST_ACCESS_NOWAIT	(1U << 2)
+
+/**
+ * struct hugepost_event - what read() of the event descriptor returns
+ * @kind: HUGEPOST_EVENT_MISSING
+ * @access: HUGEPOST_ACCESS_* flags of the first touch
+ * @offset: offset of the missing target page in the object
+ * @address: address that was touched, in the toucher's address space
+ * @tid: thread id of the toucher, as seen in its own PID namespace; 0 for a
+ *	kernel thread
+ * @__reserved: 0
+ *
+ * One event is queued for a target page, however many touch it, until it is
+ * present (or WAKE, DISCARD, DISARM forget it). read() returns as many whole
+ * events as fit; it waits for the first, unless O_NONBLOCK is set (EAGAIN). A
+ * buffer shorter than one event is EINVAL. poll() says POLLIN when an event can
+ * be read, and POLLHUP when the object is disarmed, armed anew, or closed; read
+ * returns 0 then. An event that cannot be copied (EFAULT) stays queued.
+ */
+struct hugepost_event {
+	__u32 kind;
+	__u32 access;
+	__aligned_u64 offset;
+	__aligned_u64 address;
+	__u32 tid;
+	__u32 __reserved;
+};
+
+#endif /* _UAPI_LINUX_HUGEPOST_H */
