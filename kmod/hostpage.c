@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: one host page's way from empty to present.
+ *
+ * Bytes get into a host page in three steps: *claim* marks a run of missing
+ * target pages as the caller's, the caller copies without any lock (its source
+ * may itself fault, on this very object), *publish* marks the run as present
+ * and wakes who waits for it. Only bytes of present target pages are ever
+ * mapped; all others are somebody else's old data.
+ *
+ * Zero target pages of a host page without a folio need no memory: they are
+ * present at once, and cleared when a folio comes ("materialise"), because a
+ * target page with other bytes arrived or because one was touched.
+ */
+#include "private.h"
+#include "hugepost_trace.h"
+
+static void hp_set_present(struct hp_hostpage *hp, unsigned int first,
+			   unsigned int end)
+{
+	lockdep_assert_held(&hp->lock);
+	bitmap_set(hp->bits->present, first, end - first);
+	hp->nr_present += end - first;
+}
+
+/*
+ * Takes off what the host page does not need in its new state: the bits when it
+ * became present, zero or empty; the folio when it became empty. No page-fault
+ * handler is about to map an empty host page: one that found a target page
+ * present holds the folio's lock, and only DISCARD, which takes that lock,
+ * makes a present target page missing.
+ */
+void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
+			struct hp_leftover *left)
+{
+	lockdep_assert_held(&hp->lock);
+
+	if (!hp->bits)
+		return;
+	if (!hp_hostpage_complete(hp) &&
+	    (hp->nr_present || !bitmap_empty(hp->bits->claimed, HP_SUBS)))
+		return;
+
+	left->bits = hp->bits;
+	hp->bits = NULL;
+	if (hp->nr_present || !hp->staged)
+		return;
+
+	hp->staged = 0;
+	if (!obj->prealloc) {
+		left->folio = hp->folio;
+		hp->folio = NULL;
+	}
+}
+
+void hp_leftover_free(struct hp_object *obj, struct hp_leftover *left)
+{
+	hp_bits_free(obj, left->bits);
+	if (left->folio)
+		hp_folio_free(obj, left->folio);
+}
+
+/* Tells everybody who cares that [first, end) changed. */
+void hp_hostpage_announce(struct hp_object *obj, pgoff_t first, pgoff_t end)
+{
+	/*
+	 * Pairs with hp_fault_missing(): either it sees the new state, or its
+	 * event and its place in the wait queue are seen here.
+	 */
+	smp_mb();
+	hp_events_drop(obj, first, end);
+	hp_wake_range(obj, first, end);
+}
+
+/*
+ * Claims a run of missing target pages that begins at @first, at most up to
+ * *@end, which is set to the end of what the result speaks of. @zero: the
+ * caller wants zeros. @unarmed: only if the object is unarmed.
+ */
+enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
+				unsigned int first, unsigned int *end,
+				bool zero, bool unarmed)
+{
+	struct hp_leftover left = {};
+	enum hp_claim ret;
+
+	rcu_read_lock();
+	spin_lock(&hp->lock);
+	if (unarmed && hp_mode(obj) != HUGEPOST_MODE_UNARMED) {
+		ret = HP_CLAIM_MODE;
+	} else if (hp_hostpage_complete(hp)) {
+		ret = HP_CLAIM_PRESENT;
+	} else if (!hp->bits || (!zero && !hp->staged)) {
+		ret = HP_CLAIM_MEMORY;
+	} else if (test_bit(first, hp->bits->present)) {
+		*end = find_next_zero_bit(hp->bits->present, *end, first);
+		ret = HP_CLAIM_PRESENT;
+	} else if (test_bit(first, hp->bits->claimed)) {
+		ret = HP_CLAIM_BUSY;
+	} else {
+		*end = find_next_bit(hp->bits->present, *end, first);
+		*end = find_next_bit(hp->bits->claimed, *end, first);
+		if (zero && !hp->staged) {
+			hp_set_present(hp, first, *end);
+			hp_hostpage_settle(obj, hp, &left);
+			ret = HP_CLAIM_ZEROED;
+		} else {
+			bitmap_set(hp->bits->claimed, first, *end - first);
+			ret = HP_CLAIMED;
+		}
+	}
+	spin_unlock(&hp->lock);
+	rcu_read_unlock();
+
+	hp_leftover_free(obj, &left);
+	return ret;
+}
+
+/*
+ * Makes an empty host page zero: no memory, no copy. False if it is not empty
+ * or, with @unarmed, the object is not unarmed any more.
+ */
+bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
+			   bool unarmed)
+{
+	bool ret;
+
+	rcu_read_lock();
+	spin_lock(&hp->lock);
+	ret = !hp->bits && !hp->staged && !hp->nr_present &&
+	      (!unarmed || hp_mode(obj) == HUGEPOST_MODE_UNARMED);
+	if (ret)
+		hp->nr_present = HP_SUBS;
+	spin_unlock(&hp->lock);
+	rcu_read_unlock();
+	return ret;
+}
+
+/*
+ * Makes the claimed run present. Refuses, and drops the claim, if the channel
+ * was reset since @generation or, for a page fault's zeros (no channel), if the
+ * object is not unarmed any more; RESET and ARM wait for an RCU grace period.
+ */
+bool hp_hostpage_publish(struct hp_object *obj, struct hp_hostpage *hp,
+			 unsigned long hidx, unsigned int first,
+			 unsigned int end, struct hp_channel *ch,
+			 unsigned long generation)
+{
+	struct hp_leftover left = {};
+	bool valid;
+
+	rcu_read_lock();
+	spin_lock(&hp->lock);
+	valid = ch ? READ_ONCE(ch->generation) == generation :
+		     hp_mode(obj) == HUGEPOST_MODE_UNARMED;
+	bitmap_clear(hp->bits->claimed, first, end - first);
+	if (valid)
+		hp_set_present(hp, first, end);
+	hp_hostpage_settle(obj, hp, &left);
+	spin_unlock(&hp->lock);
+	rcu_read_unlock();
+
+	hp_leftover_free(obj, &left);
+	hp_hostpage_announce(obj, hidx * HP_SUBS + first, hidx * HP_SUBS + end);
+	return valid;
+}
+
+/* Drops a claim; the run is missing as before. */
+void hp_hostpage_unclaim(struct hp_object *obj, struct hp_hostpage *hp,
+			 unsigned long hidx, unsigned int first,
+			 unsigned int end)
+{
+	struct hp_leftover left = {};
+
+	spin_lock(&hp->lock);
+	bitmap_clear(hp->bits->claimed, first, end - first);
+	hp_hostpage_settle(obj, hp, &left);
+	spin_unlock(&hp->lock);
+
+	hp_leftover_free(obj, &left);
+	smp_mb(); /* pairs with hp_wait_claim() */
+	hp_wake_range(obj, hidx * HP_SUBS + first, hidx * HP_SUBS + end);
+}
+
+/*
+ * Which target pages are present as zeros and not cleared in the folio that is
+ * to come? False if there are none: @hp can take the folio.
+ */
+static bool hp_to_clear(struct hp_hostpage *hp, const unsigned long *cleared,
+			unsigned long *todo)
+{
+	lockdep_assert_held(&hp->lock);
+
+	if (hp_hostpage_complete(hp))
+		bitmap_fill(todo, HP_SUBS);
+	else if (hp->bits)
+		bitmap_copy(todo, hp->bits->present, HP_SUBS);
+	else
+		bitmap_zero(todo, HP_SUBS);
+	return bitmap_andnot(todo, todo, cleared, HP_SUBS);
+}
+
+/* Hands *@bits over to a host page that can use them. */
+static void hp_attach_bits(struct hp_hostpage *hp, struct hp_bits **bits)
+{
+	lockdep_assert_held(&hp->lock);
+	if (!hp->bits && !hp_hostpage_complete(hp))
+		swap(hp->bits, *bits);
+}
+
+/*
+ * Gives the host page a folio: its reserve, or @folio, which is consumed; and
+ * with it *@bits, so that it is never seen empty with a folio. What is present
+ * as zeros is cleared first. Of two callers one wins, the other's folio is
+ * freed.
+ */
+void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
+			     unsigned long hidx, struct folio *folio,
+			     struct hp_bits **bits)
+{
+	DECLARE_BITMAP(cleared, HP_SUBS) = {};
+	DECLARE_BITMAP(todo, HP_SUBS);
+	struct folio *own = folio;
+	unsigned int first, end;
+
+	if (!folio)
+		folio = hp->folio; /* the reserve stays for good */
+	folio->index = hidx * HP_SUBS;
+
+	folio_lock(folio);
+	spin_lock(&hp->lock);
+	while (!hp->staged && hp_to_clear(hp, cleared, todo)) {
+		spin_unlock(&hp->lock);
+		for_each_set_bitrange(first, end, todo, HP_SUBS)
+			hp_folio_clear(folio, first, end - first);
+		bitmap_or(cleared, cleared, todo, HP_SUBS);
+		spin_lock(&hp->lock);
+	}
+	if (!hp->staged) {
+		hp->folio = folio;
+		hp->staged = 1;
+		own = NULL;
+	}
+	hp_attach_bits(hp, bits);
+	spin_unlock(&hp->lock);
+	folio_unlock(folio);
+
+	if (own)
+		hp_folio_free(obj, own);
+}
+
+/*
+ * Gets what HP_CLAIM_MEMORY said is lacking: bits and, for other bytes than
+ * zeros, a folio, from @spare if need be. To be followed by a claim.
+ */
+int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
+			unsigned long hidx, bool zero, struct folio **spare)
+{
+	struct folio *folio = NULL;
+	struct hp_bits *bits = NULL;
+	bool need_folio, need_bits;
+
+	spin_lock(&hp->lock);
+	need_folio = !zero && !hp->staged;
+	need_bits = !hp->bits;
+	spin_unlock(&hp->lock);
+
+	if (need_folio && !obj->prealloc) {
+		folio = hp_folio_alloc_fill(obj, hidx, spare);
+		if (!folio)
+			return -ENOMEM;
+	}
+	if (need_bits)
+		bits = hp_bits_alloc(obj);
+
+	if (need_folio) {
+		hp_hostpage_materialise(obj, hp, hidx, folio, &bits);
+	} else {
+		spin_lock(&hp->lock);
+		hp_attach_bits(hp, &bits);
+		spin_unlock(&hp->lock);
+	}
+	hp_bits_free(obj, bits);
+	return 0;
+}

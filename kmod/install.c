@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: complete host pages into the caller's page tables.
+ */
+#include <linux/pgtable.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "private.h"
+#include "hugepost_trace.h"
+
+enum hp_mapped {
+	HP_MAPPED_NOT,		/* no page table at all */
+	HP_MAPPED_SINGLE,	/* a page table of single entries */
+	HP_MAPPED_HUGE,
+};
+
+/* How the host page at @addr is mapped. Only looks, so no page-table lock. */
+static enum hp_mapped hp_how_mapped(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t pmd;
+
+	mmap_assert_locked(mm);
+	if (pgd_none(*pgd))
+		return HP_MAPPED_NOT;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d))
+		return HP_MAPPED_NOT;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud))
+		return HP_MAPPED_NOT;
+	pmd = READ_ONCE(*pmd_offset(pud, addr));
+	if (pmd_none(pmd))
+		return HP_MAPPED_NOT;
+	return pmd_trans_huge(pmd) ? HP_MAPPED_HUGE : HP_MAPPED_SINGLE;
+}
+
+static bool hp_tp_complete(struct hp_object *obj, unsigned long hidx)
+{
+	struct hp_hostpage *hp;
+	bool ret;
+
+	if (hidx >= obj->nr_hostpages)
+		return false;
+	hp = hp_hostpage_find(obj, hidx);
+	if (!hp)
+		return false;
+	spin_lock(&hp->lock);
+	ret = hp_hostpage_complete(hp) && hp->staged;
+	spin_unlock(&hp->lock);
+	return ret;
+}
+
+/*
+ * Maps the complete host page at @addr, an address in the caller's mapping of
+ * @obj, as well as it can be. Called and returns with the mmap lock.
+ */
+static enum hp_mapped hp_map_hostpage(struct vm_area_struct *vma,
+				      unsigned long addr)
+{
+	enum hp_mapped how = hp_how_mapped(vma->vm_mm, addr);
+
+	if (how != HP_MAPPED_NOT)
+		return how;
+	/*
+	 * Not allowed to wait: a host page that was discarded meanwhile is an
+	 * error here, and of no interest.
+	 */
+	fixup_user_fault(vma->vm_mm, addr,
+			 vma->vm_flags & VM_WRITE ? FAULT_FLAG_WRITE : 0, NULL);
+	return hp_how_mapped(vma->vm_mm, addr);
+}
+
+static struct vm_area_struct *hp_find_mapping(struct hp_object *obj,
+					      struct mm_struct *mm,
+					      unsigned long addr)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+	if (!vma || vma->vm_ops != &hp_vm_ops ||
+	    vma->vm_file->private_data != obj)
+		return NULL;
+	return vma;
+}
+
+static int hp_check_addr(u64 addr, u64 length)
+{
+	u64 end;
+
+	if (!length || !PAGE_ALIGNED(addr | length) ||
+	    check_add_overflow(addr, length, &end) || end > TASK_SIZE)
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * Calls @fn for each complete host page that lies in [addr, end) of the
+ * caller's mapping whole. @fn returns true to stop.
+ */
+static int hp_for_each_complete(struct hp_object *obj, unsigned long addr,
+				unsigned long end,
+				bool (*fn)(unsigned long addr,
+					   enum hp_mapped how, void *arg),
+				void *arg)
+{
+	struct mm_struct *mm = current->mm;
+	bool stop = false;
+
+	while (addr < end && !stop) {
+		struct vm_area_struct *vma;
+		unsigned long next;
+		pgoff_t pgoff;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		mmap_read_lock(mm);
+		vma = hp_find_mapping(obj, mm, addr);
+		if (!vma) {
+			mmap_read_unlock(mm);
+			return -EFAULT;
+		}
+		pgoff = linear_page_index(vma, addr);
+		next = addr + ((HP_SUBS - pgoff % HP_SUBS) << PAGE_SHIFT);
+		if (IS_ALIGNED(pgoff, HP_SUBS) && next <= end &&
+		    next <= vma->vm_end &&
+		    hp_tp_complete(obj, hp_pgoff_to_hidx(pgoff)))
+			stop = fn(addr, hp_map_hostpage(vma, addr), arg);
+		else
+			next = min(next, vma->vm_end);
+		mmap_read_unlock(mm);
+		addr = next;
+		cond_resched();
+	}
+	return 0;
+}
+
+static bool hp_install_one(unsigned long addr, enum hp_mapped how, void *arg)
+{
+	struct hugepost_install *install = arg;
+
+	if (how == HP_MAPPED_HUGE)
+		install->out_huge++;
+	else if (how == HP_MAPPED_SINGLE)
+		install->out_single++;
+	return false;
+}
+
+int hp_install(struct hp_object *obj, struct hp_ucmd *cmd)
+{
+	struct hugepost_install *arg = &cmd->arg.install;
+	int ret;
+
+	arg->out_huge = 0;
+	arg->out_single = 0;
+	ret = hp_check_addr(arg->addr, arg->length);
+	if (ret)
+		return ret;
+	ret = hp_for_each_complete(obj, arg->addr, arg->addr + arg->length,
+				   hp_install_one, arg);
+	trace_hugepost_install(obj, arg, ret);
+	return ret;
+}
+
+static bool hp_collapse_one(unsigned long addr, enum hp_mapped how, void *arg)
+{
+	struct hugepost_collapse *collapse = arg;
+	bool single = how == HP_MAPPED_SINGLE &&
+		      IS_ALIGNED(addr, HP_HOST_SIZE);
+
+	if (!single)
+		return collapse->out_length;
+	if (!collapse->out_length)
+		collapse->out_addr = addr;
+	else if (collapse->out_addr + collapse->out_length != addr)
+		return true;
+	collapse->out_length += HP_HOST_SIZE;
+	return false;
+}
+
+int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd)
+{
+	struct hugepost_collapse *arg = &cmd->arg.collapse;
+	int ret;
+
+	arg->out_addr = 0;
+	arg->out_length = 0;
+	ret = hp_check_addr(arg->addr, arg->length);
+	if (ret)
+		return ret;
+	ret = hp_for_each_complete(obj, arg->addr, arg->addr + arg->length,
+				   hp_collapse_one, arg);
+	trace_hugepost_collapse(obj, arg, ret);
+	return ret;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: where the memory comes from: huge pages, and the module's own
+ * state for host pages.
+ *
+ * Huge pages are ordinary compound pages that nobody but the object knows, not
+ * on any LRU list: never swapped, never migrated. They are charged to the
+ * cgroup that set the object up, and are not cleared: what reads them before
+ * they were filled would see another's data, so nothing may.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "private.h"
+
+/*
+ * Reclaim and compaction are tried; then ENOMEM, not the OOM killer, which a
+ * huge page is no reason for and which a cgroup's limit would wake, too.
+ */
+#define HP_FOLIO_GFP                                                           \
+	(GFP_KERNEL | __GFP_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+static struct folio *hp_folio_adopt(struct hp_object *obj, struct folio *folio)
+{
+	if (folio)
+		atomic64_inc(&obj->count.folios);
+	return folio;
+}
+
+/*
+ * Allocates a host page by the policy of SETUP, else of @vma at @addr, else of
+ * the caller.
+ */
+struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
+			     unsigned long addr)
+{
+	struct mem_cgroup *old = set_active_memcg(obj->memcg);
+	struct folio *folio;
+
+	if (obj->node != NUMA_NO_NODE)
+		folio = __folio_alloc_node(HP_FOLIO_GFP, HP_HOST_ORDER,
+					   obj->node);
+	else if (vma)
+		folio = hp_compat_vma_alloc_folio(HP_FOLIO_GFP, HP_HOST_ORDER,
+						  vma, addr);
+	else
+		folio = folio_alloc(HP_FOLIO_GFP, HP_HOST_ORDER);
+	set_active_memcg(old);
+	return hp_folio_adopt(obj, folio);
+}
+
+/*
+ * The same for FILL, which has no mapping at hand: the caller's, if it is where
+ * the object was mapped last, decides. A channel's @spare goes first where all
+ * memory is alike, or else where the policy has none left.
+ */
+struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
+				  struct folio **spare)
+{
+	bool alike = obj->node != NUMA_NO_NODE || num_online_nodes() == 1;
+	struct mm_struct *mm = current->mm;
+	pgoff_t pgoff = hidx * HP_SUBS;
+	struct folio *folio = NULL;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+
+	if (!alike && READ_ONCE(obj->map_mm) == mm) {
+		mmap_read_lock(mm);
+		addr = READ_ONCE(obj->map_start) +
+		       ((pgoff - READ_ONCE(obj->map_pgoff)) << PAGE_SHIFT);
+		vma = vma_lookup(mm, addr);
+		if (vma && (vma->vm_ops != &hp_vm_ops ||
+			    vma->vm_file->private_data != obj))
+			vma = NULL;
+		folio = hp_folio_alloc(obj, vma, addr);
+		mmap_read_unlock(mm);
+	} else if (!alike || !*spare) {
+		folio = hp_folio_alloc(obj, NULL, 0);
+	}
+	if (!folio)
+		swap(folio, *spare);
+	return folio;
+}
+
+/*
+ * Drops the object's reference. A page with a memory error must not go back to
+ * the allocator, which looks for errors in single pages only: it is kept out of
+ * use for good.
+ */
+void hp_folio_free(struct hp_object *obj, struct folio *folio)
+{
+	atomic64_dec(&obj->count.folios);
+	if (folio_test_has_hwpoisoned(folio)) {
+		pr_warn_ratelimited("hugepost: huge page at pfn %#lx has a memory error, taken out of use\n",
+				    folio_pfn(folio));
+		return;
+	}
+	folio_put(folio);
+}
+
+/* Clears target pages [first, first + nr) of a host page. */
+void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = first; i < first + nr; i++) {
+		clear_highpage(folio_page(folio, i));
+		cond_resched();
+	}
+}
+
+/*
+ * A few bytes a huge page that is charged already. They must be had where a
+ * huge page was promised to be enough (PREALLOC), and the allocator never fails
+ * requests as small as this for anybody but a task that is being killed.
+ */
+struct hp_bits *hp_bits_alloc(struct hp_object *obj)
+{
+	atomic64_add(sizeof(struct hp_bits), &obj->count.metadata);
+	return kzalloc(sizeof(struct hp_bits), GFP_KERNEL | __GFP_NOFAIL);
+}
+
+void hp_bits_free(struct hp_object *obj, struct hp_bits *bits)
+{
+	if (!bits)
+		return;
+	atomic64_sub(sizeof(*bits), &obj->count.metadata);
+	kfree(bits);
+}
+
+/* The state of a host page, NULL if it never had any: it is empty then. */
+struct hp_hostpage *hp_hostpage_find(struct hp_object *obj, unsigned long hidx)
+{
+	struct hp_chunk *chunk = READ_ONCE(obj->chunks[hidx / HP_CHUNK]);
+
+	return chunk ? &chunk->pages[hidx % HP_CHUNK] : NULL;
+}
+
+/* The same, made if need be; NULL if there is no memory for it. */
+struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
+{
+	struct hp_chunk **slot = &obj->chunks[hidx / HP_CHUNK];
+	struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
+	struct mem_cgroup *old;
+	struct hp_chunk *chunk;
+	unsigned int i;
+
+	if (likely(hp))
+		return hp;
+
+	old = set_active_memcg(obj->memcg);
+	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	set_active_memcg(old);
+	if (!chunk)
+		return NULL;
+	for (i = 0; i < HP_CHUNK; i++)
+		spin_lock_init(&chunk->pages[i].lock);
+
+	if (cmpxchg(slot, NULL, chunk))
+		kfree(chunk);
+	else
+		atomic64_add(sizeof(*chunk), &obj->count.metadata);
+	return hp_hostpage_find(obj, hidx);
+}

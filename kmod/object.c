@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: memory objects, from open to release.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "private.h"
+
+LIST_HEAD(hp_objects);
+DEFINE_MUTEX(hp_objects_lock);
+
+struct hp_object *hp_object_alloc(void)
+{
+	struct hp_object *obj;
+	unsigned int i;
+
+	obj = kzalloc(sizeof(*obj), GFP_KERNEL_ACCOUNT);
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+
+	obj->inode = hp_inode_alloc();
+	if (IS_ERR(obj->inode)) {
+		struct inode *inode = obj->inode;
+
+		kfree(obj);
+		return ERR_CAST(inode);
+	}
+
+	kref_init(&obj->ref);
+	mutex_init(&obj->setup_lock);
+	mutex_init(&obj->arm_lock);
+	obj->node = NUMA_NO_NODE;
+	hp_events_init(&obj->events);
+	for (i = 0; i < ARRAY_SIZE(obj->waitq); i++)
+		init_waitqueue_head(&obj->waitq[i]);
+
+	mutex_lock(&hp_objects_lock);
+	list_add_tail(&obj->list, &hp_objects);
+	mutex_unlock(&hp_objects_lock);
+	return obj;
+}
+
+/* Gives the memory of all host pages back; nobody uses them any more. */
+static void hp_object_free_memory(struct hp_object *obj)
+{
+	unsigned long c;
+	unsigned int i;
+
+	for (i = 0; obj->channels && i < obj->nr_channels; i++)
+		if (obj->channels[i].spare)
+			hp_folio_free(obj, obj->channels[i].spare);
+
+	for (c = 0; obj->chunks && c < obj->nr_chunks; c++) {
+		struct hp_chunk *chunk = obj->chunks[c];
+
+		if (!chunk)
+			continue;
+		for (i = 0; i < HP_CHUNK; i++) {
+			struct hp_hostpage *hp = &chunk->pages[i];
+
+			if (hp->bits)
+				hp_bits_free(obj, hp->bits);
+			if (hp->folio)
+				hp_folio_free(obj, hp->folio);
+		}
+		kfree(chunk);
+		atomic64_sub(sizeof(*chunk), &obj->count.metadata);
+		cond_resched();
+	}
+	kvfree(obj->chunks);
+	kvfree(obj->channels);
+	mem_cgroup_put(obj->memcg);
+	obj->chunks = NULL;
+	obj->channels = NULL;
+	obj->memcg = NULL;
+}
+
+/*
+ * The last user of the file is gone: no mapping is left, nobody waits in a
+ * fault and no ioctl is under way. Event descriptors may still be there: they
+ * keep the bare object.
+ */
+void hp_object_release(struct hp_object *obj)
+{
+	mutex_lock(&hp_objects_lock);
+	list_del(&obj->list);
+	mutex_unlock(&hp_objects_lock);
+
+	hp_disarm_object(obj);
+	hp_object_free_memory(obj);
+	hp_object_put(obj);
+}
+
+static void hp_object_free(struct kref *ref)
+{
+	struct hp_object *obj = container_of(ref, struct hp_object, ref);
+
+	iput(obj->inode);
+	kfree(obj);
+}
+
+void hp_object_put(struct hp_object *obj)
+{
+	kref_put(&obj->ref, hp_object_free);
+}
+
+/* Allocates all host pages, or as many as there are memory for. */
+static int hp_object_prealloc(struct hp_object *obj)
+{
+	unsigned long hidx;
+
+	for (hidx = 0; hidx < obj->nr_hostpages; hidx++) {
+		struct hp_hostpage *hp;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		hp = hp_hostpage_get(obj, hidx);
+		if (!hp)
+			return -ENOMEM;
+		hp->folio = hp_folio_alloc(obj, NULL, 0);
+		if (!hp->folio)
+			return -ENOMEM;
+		hp->folio->index = hidx * HP_SUBS;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int hp_object_stage(struct hp_object *obj)
+{
+	unsigned int i;
+
+	for (i = 0; i < obj->nr_channels; i++) {
+		obj->channels[i].spare = hp_folio_alloc(obj, NULL, 0);
+		if (!obj->channels[i].spare)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
+{
+	unsigned int i;
+	int ret;
+
+	lockdep_assert_held(&obj->setup_lock);
+
+	if (obj->ready)
+		return -EBUSY;
+
+	obj->length = arg->length;
+	obj->nr_hostpages = arg->length >> HP_HOST_SHIFT;
+	obj->nr_chunks = DIV_ROUND_UP(obj->nr_hostpages, HP_CHUNK);
+	obj->nr_channels = arg->channels ?: 1;
+	obj->prealloc = arg->flags & HUGEPOST_SETUP_PREALLOC;
+	obj->node = arg->flags & HUGEPOST_SETUP_NODE ? arg->node : NUMA_NO_NODE;
+	obj->memcg = get_mem_cgroup_from_mm(current->mm);
+
+	ret = -ENOMEM;
+	obj->chunks = kvcalloc(obj->nr_chunks, sizeof(*obj->chunks),
+			       GFP_KERNEL_ACCOUNT);
+	obj->channels = kvcalloc(obj->nr_channels, sizeof(*obj->channels),
+				 GFP_KERNEL_ACCOUNT);
+	if (!obj->chunks || !obj->channels)
+		goto err_free;
+
+	for (i = 0; i < obj->nr_channels; i++)
+		obj->channels[i].host_page = HUGEPOST_NO_PAGE;
+
+	ret = obj->prealloc ? hp_object_prealloc(obj) : hp_object_stage(obj);
+	arg->out_allocated = atomic64_read(&obj->count.folios) << HP_HOST_SHIFT;
+	if (ret)
+		goto err_free;
+
+	/* finish_fault() of kernels that map through ->fault compares it. */
+	if (!HP_COMPAT_INSERT_PMD)
+		i_size_write(obj->inode, obj->length);
+
+	/* Pairs with hp_object_ready(). */
+	smp_store_release(&obj->ready, true);
+	return 0;
+
+err_free:
+	hp_object_free_memory(obj);
+	return ret;
+}
+
+int hp_object_setup(struct hp_object *obj, struct hp_ucmd *cmd)
+{
+	struct hugepost_setup *arg = &cmd->arg.setup;
+	int ret;
+
+	arg->out_allocated = 0;
+	if ((arg->host_shift && arg->host_shift != HP_HOST_SHIFT) ||
+	    (arg->target_shift && arg->target_shift != PAGE_SHIFT))
+		return -EOPNOTSUPP;
+	if (!arg->length || !IS_ALIGNED(arg->length, HP_HOST_SIZE) ||
+	    arg->length > HP_LENGTH_MAX ||
+	    arg->channels > HUGEPOST_CHANNELS_MAX)
+		return -EINVAL;
+	if (arg->flags & HUGEPOST_SETUP_NODE) {
+		if (arg->node >= MAX_NUMNODES ||
+		    !node_state(arg->node, N_MEMORY))
+			return -EINVAL;
+	} else if (arg->node) {
+		return -EINVAL;
+	}
+
+	if (mutex_lock_interruptible(&obj->setup_lock))
+		return -EINTR;
+	ret = hp_setup_locked(obj, arg);
+	mutex_unlock(&obj->setup_lock);
+	return ret;
+}
+
+/* For mmap() of an object that nobody set up: covers @length bytes. */
+int hp_object_setup_default(struct hp_object *obj, u64 length)
+{
+	struct hugepost_setup arg = {
+		.length = round_up(length, HP_HOST_SIZE),
+	};
+	int ret;
+
+	if (length > HP_LENGTH_MAX)
+		return -EINVAL;
+
+	mutex_lock(&obj->setup_lock);
+	ret = hp_setup_locked(obj, &arg);
+	mutex_unlock(&obj->setup_lock);
+	return ret == -EBUSY ? 0 : ret;
+}
+
+/* Is the range made of whole target pages of the object? */
+int hp_check_range(struct hp_object *obj, u64 offset, u64 length)
+{
+	u64 end;
+
+	if (!length || !PAGE_ALIGNED(offset | length))
+		return -EINVAL;
+	if (check_add_overflow(offset, length, &end) || end > obj->length)
+		return -ERANGE;
+	return 0;
+}

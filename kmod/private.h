@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hugepost: structures and functions shared by the module's files.
+ *
+ * Names: "hidx" is the index of a host page in its object, "tp" the index of a
+ * target page in its object, "sub" the index of a target page in its host page.
+ * Ranges of subs are half open: [first, end).
+ *
+ * Lock order:
+ *
+ *	mmap_lock
+ *	  folio lock
+ *	    i_mmap_rwsem, page-table locks	(unmap_mapping_range)
+ *	    hp_hostpage.lock
+ *	  xa_lock of hp_events.pending
+ *	  hp_waitqueue lock
+ *
+ * A channel's busy bit is taken before all of them and is never waited for.
+ * Nothing that can fault or sleep happens under hp_hostpage.lock.
+ */
+#ifndef HUGEPOST_PRIVATE_H
+#define HUGEPOST_PRIVATE_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <linux/hugepost.h>
+
+#include "compat.h"
+
+#define HP_HOST_SHIFT	HPAGE_PMD_SHIFT
+#define HP_HOST_SIZE	BIT(HP_HOST_SHIFT)
+#define HP_HOST_ORDER	HPAGE_PMD_ORDER
+#define HP_SUBS		BIT(HP_HOST_SHIFT - PAGE_SHIFT)
+
+/* Largest object: indices of target pages stay far from overflow. */
+#define HP_LENGTH_MAX	BIT_ULL(46)
+
+#define HP_WAIT_SHIFT	4
+
+/*
+ * Per target page bits of a host page that is assembling; a host page that is
+ * empty, present or zero has none. Freed under the host page's lock only after
+ * it was taken off. A target page is
+ *
+ *	claimed		being copied by one channel, which alone may write it;
+ *	present		copied; the guest may own it;
+ *
+ * never both. Guarded by the host page's lock.
+ */
+struct hp_bits {
+	DECLARE_BITMAP(present, HP_SUBS);
+	DECLARE_BITMAP(claimed, HP_SUBS);
+};
+
+/*
+ * One host page. Its state follows from the fields:
+ *
+ *	empty		!bits, !nr_present
+ *	assembling	bits
+ *	present		!bits, nr_present == HP_SUBS, staged
+ *	zero		!bits, nr_present == HP_SUBS, !staged
+ *
+ * @folio holds the guest's bytes if @staged. If not, it is a reserve of
+ * PREALLOC with arbitrary content, or NULL. While a target page is claimed
+ * neither @folio nor @bits is taken off. @staged is set and cleared under the
+ * folio's lock, too, so a page-fault handler that holds it can map.
+ */
+struct hp_hostpage {
+	spinlock_t lock;	/* guards all fields of the host page */
+	u32 nr_present : 24;	/* target pages present */
+	u32 staged : 1;
+	struct folio *folio;
+	struct hp_bits *bits;
+};
+
+#define HP_CHUNK	(PAGE_SIZE / sizeof(struct hp_hostpage))
+
+struct hp_chunk {
+	struct hp_hostpage pages[HP_CHUNK];
+};
+
+/*
+ * A channel. All fields belong to the thread that holds @busy, but @generation
+ * and @resets, which arm_lock guards. STATS reads the counters without either:
+ * they are word-sized.
+ */
+struct hp_channel {
+	unsigned long busy;	/* bit 0: a FILL is under way */
+	unsigned long replacing; /* a REPLACE is under way; see hp_arm() */
+	unsigned long generation; /* counts RESETs */
+	struct folio *spare;	/* staging set aside, NULL if PREALLOC */
+	u64 host_page;		/* hidx filled last, or HUGEPOST_NO_PAGE */
+	u32 host_page_filled;
+	bool all_zero;
+	u64 pages;
+	u64 zero_pages;
+	u64 bytes;
+	u64 duplicates;
+	u64 replaced;
+	u64 resets;
+} ____cacheline_aligned_in_smp;
+
+/* A missing target page that somebody touched; lives until it is present. */
+struct hp_event_entry {
+	struct list_head queue;	/* on hp_events.queue until it is read */
+	struct hugepost_event event;
+};
+
+/*
+ * Events of an object. The xa_lock of @pending guards all fields but @poll.
+ * A new ARM makes a new @serial: descriptors of an older one read end-of-file.
+ */
+struct hp_events {
+	struct xarray pending;	/* tp -> struct hp_event_entry */
+	struct list_head queue;	/* those not read yet, oldest first */
+	wait_queue_head_t poll;	/* readers and pollers of the descriptor */
+	u64 serial;
+};
+
+struct hp_counters {
+	atomic64_t folios;	/* host pages allocated */
+	atomic64_t metadata;	/* bytes of chunks and bits */
+	atomic64_t faults;
+	atomic64_t waits;
+	atomic64_t events;
+	atomic64_t zero_fills;
+	atomic64_t installs_huge;
+	atomic64_t installs_single;
+	atomic64_t discarded;
+	atomic64_t poisoned;
+};
+
+/*
+ * A memory object. Referenced by its file and its event descriptors; a thread
+ * that waits in a fault holds the file.
+ */
+struct hp_object {
+	struct kref ref;
+	struct inode *inode;	/* an address space of the object's own */
+	struct list_head list;	/* on hp_objects */
+
+	/* Set once under @setup_lock, then constant; @ready is set last. */
+	struct mutex setup_lock;
+	bool ready;
+	bool prealloc;
+	int node;		/* NUMA_NO_NODE: the mapping's policy */
+	u64 length;
+	unsigned long nr_hostpages;
+	unsigned int nr_channels;
+	struct hp_channel *channels;
+	struct hp_chunk **chunks;	/* each set once, by cmpxchg */
+	unsigned long nr_chunks;
+	struct mem_cgroup *memcg;
+
+	/*
+	 * HUGEPOST_MODE_*; written under @arm_lock. Read under RCU where a
+	 * zero-fill depends on it: see hp_arm().
+	 */
+	int mode;
+	struct mutex arm_lock;
+
+	/* Where it was mapped last: a hint for the NUMA policy of FILL. */
+	struct mm_struct *map_mm;	/* compared, never followed */
+	unsigned long map_start;
+	pgoff_t map_pgoff;
+
+	struct hp_events events;
+	wait_queue_head_t waitq[1 << HP_WAIT_SHIFT];
+	struct hp_counters count;
+};
+
+static inline unsigned long hp_pgoff_to_hidx(pgoff_t tp)
+{
+	return tp / HP_SUBS;
+}
+
+static inline int hp_mode(struct hp_object *obj)
+{
+	return READ_ONCE(obj->mode);
+}
+
+/*
+ * An ioctl under way: the module's copy of the argument, and where the caller
+ * has it. A handler's outputs are written back after it returned.
+ */
+union hp_arg {
+	struct {
+		u32 size;
+		u32 flags;
+	} head;
+	struct hugepost_info info;
+	struct hugepost_setup setup;
+	struct hugepost_arm arm;
+	struct hugepost_disarm disarm;
+	struct hugepost_fill fill;
+	struct hugepost_install install;
+	struct hugepost_reset reset;
+	struct hugepost_discard discard;
+	struct hugepost_bitmap bitmap;
+	struct hugepost_wake wake;
+	struct hugepost_collapse collapse;
+	struct hugepost_stats stats;
+};
+
+struct hp_ucmd {
+	union hp_arg arg;
+	void __user *uarg;
+	size_t copy_size;	/* bytes of the argument that both sides know */
+};
+
+/* main.c */
+struct inode *hp_inode_alloc(void);
+int hp_respond(struct hp_ucmd *cmd);
+
+/* object.c */
+extern struct list_head hp_objects;
+extern struct mutex hp_objects_lock;	/* guards hp_objects */
+
+struct hp_object *hp_object_alloc(void);
+void hp_object_release(struct hp_object *obj);
+void hp_object_put(struct hp_object *obj);
+int hp_object_setup(struct hp_object *obj, struct hp_ucmd *cmd);
+int hp_object_setup_default(struct hp_object *obj, u64 length);
+int hp_check_range(struct hp_object *obj, u64 offset, u64 length);
+
+static inline void hp_object_get(struct hp_object *obj)
+{
+	kref_get(&obj->ref);
+}
+
+static inline bool hp_object_ready(struct hp_object *obj)
+{
+	return smp_load_acquire(&obj->ready); /* pairs with hp_object_setup() */
+}
+
+/* memory.c */
+struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
+			     unsigned long addr);
+struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
+				  struct folio **spare);
+void hp_folio_free(struct hp_object *obj, struct folio *folio);
+void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr);
+struct hp_bits *hp_bits_alloc(struct hp_object *obj);
+void hp_bits_free(struct hp_object *obj, struct hp_bits *bits);
+struct hp_hostpage *hp_hostpage_find(struct hp_object *obj, unsigned long hidx);
+struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx);
+
+/* hostpage.c */
+enum hp_claim {
+	HP_CLAIMED,		/* the run is the caller's to write */
+	HP_CLAIM_ZEROED,	/* the run is present now, and zero */
+	HP_CLAIM_PRESENT,	/* the run is present already */
+	HP_CLAIM_BUSY,		/* another one is copying the first one */
+	HP_CLAIM_MEMORY,	/* the host page lacks memory, see _prepare() */
+	HP_CLAIM_MODE,		/* the object is not unarmed any more */
+};
+
+enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
+				unsigned int first, unsigned int *end,
+				bool zero, bool unarmed);
+bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
+			   bool unarmed);
+int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
+			unsigned long hidx, bool zero, struct folio **spare);
+void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
+			     unsigned long hidx, struct folio *folio,
+			     struct hp_bits **bits);
+bool hp_hostpage_publish(struct hp_object *obj, struct hp_hostpage *hp,
+			 unsigned long hidx, unsigned int first,
+			 unsigned int end, struct hp_channel *ch,
+			 unsigned long generation);
+void hp_hostpage_unclaim(struct hp_object *obj, struct hp_hostpage *hp,
+			 unsigned long hidx, unsigned int first,
+			 unsigned int end);
+void hp_hostpage_announce(struct hp_object *obj, pgoff_t first, pgoff_t end);
+
+/* What a host page held and must be freed once its lock is dropped. */
+struct hp_leftover {
+	struct hp_bits *bits;
+	struct folio *folio;
+};
+
+void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
+			struct hp_leftover *left);
+void hp_leftover_free(struct hp_object *obj, struct hp_leftover *left);
+
+static inline bool hp_hostpage_complete(const struct hp_hostpage *hp)
+{
+	lockdep_assert_held(&hp->lock);
+	return hp->nr_present == HP_SUBS;
+}
+
+static inline bool hp_hostpage_present(const struct hp_hostpage *hp,
+				       unsigned int sub)
+{
+	return hp_hostpage_complete(hp) ||
+	       (hp->bits && test_bit(sub, hp->bits->present));
+}
+
+/* discard.c */
+int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd);
+
+/* channel.c */
+int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd);
+int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd);
+
+/* fault.c */
+extern const struct vm_operations_struct hp_vm_ops;
+
+int hp_mmap(struct file *file, struct vm_area_struct *vma);
+void hp_wake_range(struct hp_object *obj, pgoff_t first, pgoff_t end);
+void hp_wake_all(struct hp_object *obj);
+int hp_wait_claim(struct hp_object *obj, pgoff_t tp);
+
+/* event.c */
+void hp_events_init(struct hp_events *ev);
+void hp_events_drop(struct hp_object *obj, pgoff_t first, pgoff_t end);
+int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf);
+void hp_disarm_object(struct hp_object *obj);
+int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd);
+int hp_disarm(struct hp_object *obj, struct hp_ucmd *cmd);
+int hp_wake(struct hp_object *obj, struct hp_ucmd *cmd);
+
+/* install.c */
+int hp_install(struct hp_object *obj, struct hp_ucmd *cmd);
+int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd);
+
+/* stats.c */
+int hp_info(struct hp_object *obj, struct hp_ucmd *cmd);
+int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd);
+int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd);
+
+/* poison.c */
+#ifdef CONFIG_MEMORY_FAILURE
+bool hp_poison_init(void);
+void hp_poison_exit(void);
+#else
+static inline bool hp_poison_init(void)
+{
+	return false;
+}
+
+static inline void hp_poison_exit(void)
+{
+}
+#endif
+extern bool hp_poison_followed;
+
+#endif /* HUGEPOST_PRIVATE_H */

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: what the module tells of itself and of an object.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "private.h"
+
+int hp_info(struct hp_object *obj, struct hp_ucmd *cmd)
+{
+	struct hugepost_info *arg = &cmd->arg.info;
+
+	arg->out_api_version = HUGEPOST_API_VERSION;
+	arg->out_channels_max = HUGEPOST_CHANNELS_MAX;
+	arg->out_features = HUGEPOST_FEATURE_PMD;
+	if (hp_poison_followed)
+		arg->out_features |= HUGEPOST_FEATURE_POISON;
+	arg->out_host_page_sizes = HP_HOST_SIZE;
+	arg->out_target_page_sizes = PAGE_SIZE;
+	return 0;
+}
+
+static void hp_channel_stats(struct hp_channel *ch,
+			     struct hugepost_channel_stats *out)
+{
+	u64 host_page = READ_ONCE(ch->host_page);
+
+	*out = (struct hugepost_channel_stats){
+		.host_page = host_page == HUGEPOST_NO_PAGE ?
+			     HUGEPOST_NO_PAGE : host_page << HP_HOST_SHIFT,
+		.host_page_filled = READ_ONCE(ch->host_page_filled),
+		.all_zero = READ_ONCE(ch->all_zero),
+		.busy = test_bit(0, &ch->busy),
+		.pages = READ_ONCE(ch->pages),
+		.zero_pages = READ_ONCE(ch->zero_pages),
+		.bytes = READ_ONCE(ch->bytes),
+		.duplicates = READ_ONCE(ch->duplicates),
+		.replaced = READ_ONCE(ch->replaced),
+		.resets = READ_ONCE(ch->resets),
+	};
+}
+
+static int hp_stats_channels(struct hp_object *obj, struct hugepost_stats *arg)
+{
+	u64 uptr = arg->channels;
+	unsigned int i;
+
+	for (i = 0; i < obj->nr_channels; i++, uptr += arg->channel_size) {
+		struct hugepost_channel_stats ch;
+		size_t len = min_t(size_t, arg->channel_size, sizeof(ch));
+
+		hp_channel_stats(&obj->channels[i], &ch);
+		if (copy_to_user(u64_to_user_ptr(uptr), &ch, len) ||
+		    clear_user(u64_to_user_ptr(uptr + len),
+			       arg->channel_size - len))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static void hp_stats_staging(struct hp_object *obj, struct hugepost_stats *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < obj->nr_channels; i++)
+		if (READ_ONCE(obj->channels[i].spare))
+			arg->out_staging += HP_HOST_SIZE;
+}
+
+/* Counts states; empty chunks are passed over, so the cost is what is there. */
+static void hp_stats_states(struct hp_object *obj, struct hugepost_stats *arg)
+{
+	unsigned long hidx;
+
+	for (hidx = 0; hidx < obj->nr_hostpages; hidx++) {
+		struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
+
+		if (!hp) {
+			hidx = (hidx / HP_CHUNK + 1) * HP_CHUNK - 1;
+			continue;
+		}
+		spin_lock(&hp->lock);
+		if (hp->bits)
+			arg->out_assembling++;
+		else if (hp_hostpage_complete(hp) && hp->staged)
+			arg->out_present++;
+		else if (hp_hostpage_complete(hp))
+			arg->out_zero++;
+		if (hp->folio && !hp->staged)
+			arg->out_staging += HP_HOST_SIZE;
+		spin_unlock(&hp->lock);
+		cond_resched();
+	}
+	arg->out_empty = obj->nr_hostpages - arg->out_assembling -
+			 arg->out_present - arg->out_zero;
+}
+
+int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd)
+{
+	struct hugepost_stats *arg = &cmd->arg.stats;
+	struct hp_counters *count = &obj->count;
+
+	if (!arg->channels ? arg->nr_channels || arg->channel_size :
+	    !arg->nr_channels || !arg->channel_size ||
+	    arg->channel_size > PAGE_SIZE)
+		return -EINVAL;
+
+	/* What the caller left in the outputs is not an input. */
+	memset_after(arg, 0, channel_size);
+	arg->out_host_page = HP_HOST_SIZE;
+	arg->out_target_page = PAGE_SIZE;
+	if (!hp_object_ready(obj))
+		return 0;
+
+	arg->out_channels = obj->nr_channels;
+	arg->out_mode = hp_mode(obj);
+	arg->out_length = obj->length;
+	hp_stats_staging(obj, arg);
+	hp_stats_states(obj, arg);
+	arg->out_memory = atomic64_read(&count->folios) << HP_HOST_SHIFT;
+	arg->out_metadata = atomic64_read(&count->metadata) +
+			    obj->nr_chunks * sizeof(*obj->chunks);
+	arg->out_faults = atomic64_read(&count->faults);
+	arg->out_waits = atomic64_read(&count->waits);
+	arg->out_events = atomic64_read(&count->events);
+	arg->out_zero_fills = atomic64_read(&count->zero_fills);
+	arg->out_installs_huge = atomic64_read(&count->installs_huge);
+	arg->out_installs_single = atomic64_read(&count->installs_single);
+	arg->out_discarded = atomic64_read(&count->discarded);
+	arg->out_poisoned = atomic64_read(&count->poisoned);
+
+	if (!arg->nr_channels)
+		return 0;
+	if (arg->nr_channels < obj->nr_channels)
+		return -EMSGSIZE;
+	return hp_stats_channels(obj, arg);
+}
+
+/* The present bits of a host page, as words; returns how many are set. */
+static unsigned int hp_bitmap_hostpage(struct hp_object *obj,
+				       unsigned long hidx, unsigned int nr,
+				       u64 *words)
+{
+	struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
+	DECLARE_BITMAP(present, HP_SUBS) = {};
+
+	if (hp) {
+		spin_lock(&hp->lock);
+		if (hp_hostpage_complete(hp))
+			bitmap_fill(present, HP_SUBS);
+		else if (hp->bits)
+			bitmap_copy(present, hp->bits->present, HP_SUBS);
+		spin_unlock(&hp->lock);
+	}
+	bitmap_clear(present, nr, HP_SUBS - nr);
+	bitmap_to_arr64(words, present, HP_SUBS);
+	return bitmap_weight(present, HP_SUBS);
+}
+
+int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd)
+{
+	struct hugepost_bitmap *arg = &cmd->arg.bitmap;
+	u64 words[HP_SUBS / 64];
+	u64 uptr = arg->bitmap;
+	unsigned long hidx;
+	u64 left;
+	int ret;
+
+	arg->out_present = 0;
+	ret = hp_check_range(obj, arg->offset, arg->length);
+	if (ret)
+		return ret;
+	if (!IS_ALIGNED(arg->offset, HP_HOST_SIZE))
+		return -EINVAL;
+
+	hidx = arg->offset >> HP_HOST_SHIFT;
+	for (left = arg->length >> PAGE_SHIFT; left; hidx++) {
+		unsigned int nr = min_t(u64, left, HP_SUBS);
+		size_t len = DIV_ROUND_UP(nr, 64) * sizeof(u64);
+
+		arg->out_present += hp_bitmap_hostpage(obj, hidx, nr, words);
+		if (copy_to_user(u64_to_user_ptr(uptr), words, len))
+			return -EFAULT;
+		uptr += len;
+		left -= nr;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: tracepoints, made here once.
+ */
+#include "private.h"
+
+#define CREATE_TRACE_POINTS
+#include "hugepost_trace.h"
