@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the set-up, the build and the VM runner share. To be sourced.
+#
+# Sets TOP (the repository), BUILD (all products), CACHE (what was downloaded)
+# and KERNELS (the names of the kernels to test on).
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=$TOP/build
+CACHE=${HUGEPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hugepost}
+export TOP BUILD CACHE
+
+read -r -a KERNELS <<<"${HUGEPOST_KERNELS:-6.1 6.12 7}"
+
+say() {
+	printf '%s\n' "$*"
+}
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# Runs a command as root, directly or by sudo.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo -- "$@"
+	else
+		die "needs root for: $* (run as root, or install sudo)"
+	fi
+}
+
+# Tries a command up to three times: downloads fail now and then.
+retry() {
+	local try
+
+	for try in 1 2 3; do
+		"$@" && return 0
+		[ "$try" = 3 ] || sleep $((try * 3))
+	done
+	return 1
+}
+
+# Directory of a kernel: holds version, vmlinuz, kdir and root (see setup).
+kernel_dir() {
+	printf '%s\n' "$CACHE/kernels/$1"
+}
+
+kernel_version() {
+	cat "$(kernel_dir "$1")/version" 2>/dev/null ||
+		die "kernel $1 is not set up: run selftests/setup/setup"
+}
