@@ -287,11 +287,12 @@ static int hp_fill_entry(struct hp_fill_ctx *ctx,
 	if (!(e->flags & HUGEPOST_FILL_REPLACE))
 		return hp_fill_range(ctx, e);
 
-	smp_store_mb(ch->replacing, 1);
+	smp_store_mb(ch->replacing, 1); /* pairs with hp_arm_locked() */
 	if (hp_mode(ctx->obj) == HUGEPOST_MODE_UNARMED)
 		ret = hp_fill_range(ctx, e);
 	else
 		ret = -EBUSY;
+	/* What was replaced is seen by whoever ARM lets in. */
 	smp_store_release(&ch->replacing, 0);
 	return ret;
 }

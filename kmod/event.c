@@ -306,7 +306,8 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 	WRITE_ONCE(obj->mode, HUGEPOST_MODE_ARMED);
 	smp_mb(); /* pairs with hp_fill_entry() */
 	for (i = 0; i < obj->nr_channels; i++) {
-		if (READ_ONCE(obj->channels[i].replacing)) {
+		/* pairs with the release in hp_fill_entry() */
+		if (smp_load_acquire(&obj->channels[i].replacing)) {
 			hp_leave_armed(obj, old);
 			return -EBUSY;
 		}

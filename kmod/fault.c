@@ -350,12 +350,10 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 	if (hidx >= obj->nr_hostpages)
 		return VM_FAULT_SIGBUS;
 
-	while (!ret && !err) {
+	while (!err) {
 		hp = hp_hostpage_find(obj, hidx);
 		found = hp_fault_lookup(hp, sub, &folio);
-		if (found == HP_LOOKUP_ZERO) {
-			err = hp_fault_materialise(obj, vmf, hp, hidx);
-		} else if (found != HP_LOOKUP_MISSING) {
+		if (found >= HP_LOOKUP_PARTIAL) {
 			folio_lock(folio);
 			found = hp_fault_confirm(hp, sub, folio);
 			if (found != HP_LOOKUP_MISSING) {
@@ -365,13 +363,16 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 			}
 			folio_unlock(folio);
 			folio_put(folio);
-		} else if (hp_mode(obj) != HUGEPOST_MODE_UNARMED) {
-			return hp_fault_wait(obj, vmf);
-		} else {
-			err = hp_fault_zero(obj, hidx, sub);
-			if (err == -EBUSY)
-				return hp_fault_wait(obj, vmf);
+			continue;
 		}
+		if (found == HP_LOOKUP_ZERO)
+			err = hp_fault_materialise(obj, vmf, hp, hidx);
+		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED)
+			err = hp_fault_zero(obj, hidx, sub);
+		else
+			err = -EBUSY;
+		if (err == -EBUSY)
+			return hp_fault_wait(obj, vmf);
 	}
 	if (err)
 		ret = VM_FAULT_SIGBUS;

@@ -31,10 +31,9 @@ TRACE_EVENT(hugepost_fault,
 		__entry->flags = vmf->flags;
 		__entry->result = (__force unsigned int)result;
 	),
-	TP_printk("object=%lu page=%lu address=%#lx flags=%#x result=%s",
+	TP_printk("object=%lu page=%lu address=%#lx flags=%#x result=%#x",
 		  __entry->object, __entry->tp, __entry->address,
-		  __entry->flags,
-		  __print_flags(__entry->result, "|", VM_FAULT_RESULT_TRACE))
+		  __entry->flags, __entry->result)
 );
 
 TRACE_EVENT(hugepost_event,

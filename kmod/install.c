@@ -96,15 +96,16 @@ static int hp_check_addr(u64 addr, u64 length)
 	return 0;
 }
 
+/* Told of a complete host page; true stops. */
+typedef bool (*hp_complete_fn)(unsigned long addr, enum hp_mapped how,
+			       void *arg);
+
 /*
  * Calls @fn for each complete host page that lies in [addr, end) of the
- * caller's mapping whole. @fn returns true to stop.
+ * caller's mapping whole.
  */
 static int hp_for_each_complete(struct hp_object *obj, unsigned long addr,
-				unsigned long end,
-				bool (*fn)(unsigned long addr,
-					   enum hp_mapped how, void *arg),
-				void *arg)
+				unsigned long end, hp_complete_fn fn, void *arg)
 {
 	struct mm_struct *mm = current->mm;
 	bool stop = false;

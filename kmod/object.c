@@ -8,7 +8,7 @@
 #include "private.h"
 
 LIST_HEAD(hp_objects);
-DEFINE_MUTEX(hp_objects_lock);
+DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects */
 
 struct hp_object *hp_object_alloc(void)
 {

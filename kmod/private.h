@@ -149,8 +149,8 @@ struct hp_object {
 	struct inode *inode;	/* an address space of the object's own */
 	struct list_head list;	/* on hp_objects */
 
-	/* Set once under @setup_lock, then constant; @ready is set last. */
-	struct mutex setup_lock;
+	struct mutex setup_lock; /* guards the fields up to @memcg */
+	/* Set once, then constant; @ready is set last. */
 	bool ready;
 	bool prealloc;
 	int node;		/* NUMA_NO_NODE: the mapping's policy */
@@ -163,11 +163,11 @@ struct hp_object {
 	struct mem_cgroup *memcg;
 
 	/*
-	 * HUGEPOST_MODE_*; written under @arm_lock. Read under RCU where a
-	 * zero-fill depends on it: see hp_arm().
+	 * HUGEPOST_MODE_*. Read under RCU where a zero-fill depends on it: see
+	 * hp_arm_locked().
 	 */
 	int mode;
-	struct mutex arm_lock;
+	struct mutex arm_lock;	/* guards @mode against other writers */
 
 	/* Where it was mapped last: a hint for the NUMA policy of FILL. */
 	struct mm_struct *map_mm;	/* compared, never followed */
@@ -224,7 +224,7 @@ int hp_respond(struct hp_ucmd *cmd);
 
 /* object.c */
 extern struct list_head hp_objects;
-extern struct mutex hp_objects_lock;	/* guards hp_objects */
+extern struct mutex hp_objects_lock;
 
 struct hp_object *hp_object_alloc(void);
 void hp_object_release(struct hp_object *obj);

@@ -32,6 +32,10 @@
 
 #include "kselftest_harness.h"
 
+/* An emulated machine with other work to do is slow; a hang takes for ever. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 180
+
 #define TP		4096UL			/* target page */
 #define HP		(2UL << 20)		/* host page */
 #define SUBS		(HP / TP)

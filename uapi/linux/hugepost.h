@@ -121,6 +121,7 @@ struct hugepost_info {
 	__aligned_u64 out_host_page_sizes;
 	__aligned_u64 out_target_page_sizes;
 };
+
 #define HUGEPOST_INFO _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_INFO)
 
 /* Allocate all host pages now: nothing can fail for lack of memory later. */
@@ -161,6 +162,7 @@ struct hugepost_setup {
 	__u32 node;
 	__aligned_u64 out_allocated;
 };
+
 #define HUGEPOST_SETUP _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_SETUP)
 
 /* The event descriptor is opened O_NONBLOCK. It is always O_CLOEXEC. */
@@ -187,6 +189,7 @@ struct hugepost_arm {
 	__s32 out_fd;
 	__u32 __reserved;
 };
+
 #define HUGEPOST_ARM _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_ARM)
 
 /**
@@ -202,6 +205,7 @@ struct hugepost_disarm {
 	__u32 size;
 	__u32 flags;
 };
+
 #define HUGEPOST_DISARM _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_DISARM)
 
 /* The target pages are zero; &struct hugepost_fill_entry.src must be 0. */
@@ -267,6 +271,7 @@ struct hugepost_fill {
 	__aligned_u64 out_bytes;
 	__aligned_u64 out_duplicates;
 };
+
 #define HUGEPOST_FILL _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_FILL)
 
 /**
@@ -292,6 +297,7 @@ struct hugepost_install {
 	__aligned_u64 out_huge;
 	__aligned_u64 out_single;
 };
+
 #define HUGEPOST_INSTALL _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_INSTALL)
 
 /**
@@ -314,6 +320,7 @@ struct hugepost_reset {
 	__u32 channel;
 	__u32 __reserved;
 };
+
 #define HUGEPOST_RESET _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_RESET)
 
 /**
@@ -336,6 +343,7 @@ struct hugepost_discard {
 	__aligned_u64 length;
 	__aligned_u64 out_pages;
 };
+
 #define HUGEPOST_DISCARD _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_DISCARD)
 
 /**
@@ -359,6 +367,7 @@ struct hugepost_bitmap {
 	__aligned_u64 bitmap;
 	__aligned_u64 out_present;
 };
+
 #define HUGEPOST_BITMAP _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_BITMAP)
 
 /**
@@ -377,6 +386,7 @@ struct hugepost_wake {
 	__aligned_u64 offset;
 	__aligned_u64 length;
 };
+
 #define HUGEPOST_WAKE _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_WAKE)
 
 /**
@@ -409,6 +419,7 @@ struct hugepost_collapse {
 	__aligned_u64 out_addr;
 	__aligned_u64 out_length;
 };
+
 #define HUGEPOST_COLLAPSE _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_COLLAPSE)
 
 /* out_host_page of a channel that has none. */
@@ -509,6 +520,7 @@ struct hugepost_stats {
 	__aligned_u64 out_discarded;
 	__aligned_u64 out_poisoned;
 };
+
 #define HUGEPOST_STATS _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_STATS)
 
 enum {

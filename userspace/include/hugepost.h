@@ -143,7 +143,7 @@ int hugepost_object_arm(struct hugepost_object *obj, uint32_t flags);
 int hugepost_object_disarm(struct hugepost_object *obj);
 
 /* The event descriptor, for poll(); -ENOENT if the object was never armed. */
-int hugepost_object_event_fd(const struct hugepost_object *obj);
+int hugepost_object_event_fd(struct hugepost_object *obj);
 
 /*
  * Reads up to @max events. Returns their number, 0 at the end (disarmed), or a
