@@ -43,7 +43,7 @@ static inline struct folio *hp_compat_vma_alloc_folio(gfp_t gfp, int order,
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #define HP_COMPAT_INSERT_PMD 1
-#define HP_COMPAT_HUGE_FAULT(fn) (fn)
+#define HP_COMPAT_HUGE_FAULT hp_huge_fault
 
 static inline vm_fault_t hp_compat_map_huge(struct vm_fault *vmf,
 					    struct folio *folio)
@@ -57,7 +57,7 @@ static inline int hp_compat_make_page_table(struct vm_fault *vmf, pte_fn_t fn)
 }
 #else
 #define HP_COMPAT_INSERT_PMD 0
-#define HP_COMPAT_HUGE_FAULT(fn) NULL
+#define HP_COMPAT_HUGE_FAULT NULL
 
 static inline vm_fault_t hp_compat_map_huge(struct vm_fault *vmf,
 					    struct folio *folio)

@@ -427,7 +427,7 @@ out_put:
  */
 const struct vm_operations_struct hp_vm_ops = {
 	.fault = hp_fault,
-	.huge_fault = HP_COMPAT_HUGE_FAULT(hp_huge_fault),
+	.huge_fault = HP_COMPAT_HUGE_FAULT,
 };
 
 int hp_mmap(struct file *file, struct vm_area_struct *vma)

@@ -104,8 +104,8 @@ typedef bool (*hp_complete_fn)(unsigned long addr, enum hp_mapped how,
  * Calls @fn for each complete host page that lies in [addr, end) of the
  * caller's mapping whole.
  */
-static int hp_for_each_complete(struct hp_object *obj, unsigned long addr,
-				unsigned long end, hp_complete_fn fn, void *arg)
+static int hp_walk_complete(struct hp_object *obj, unsigned long addr,
+			    unsigned long end, hp_complete_fn fn, void *arg)
 {
 	struct mm_struct *mm = current->mm;
 	bool stop = false;
@@ -159,8 +159,8 @@ int hp_install(struct hp_object *obj, struct hp_ucmd *cmd)
 	ret = hp_check_addr(arg->addr, arg->length);
 	if (ret)
 		return ret;
-	ret = hp_for_each_complete(obj, arg->addr, arg->addr + arg->length,
-				   hp_install_one, arg);
+	ret = hp_walk_complete(obj, arg->addr, arg->addr + arg->length,
+			       hp_install_one, arg);
 	trace_hugepost_install(obj, arg, ret);
 	return ret;
 }
@@ -191,8 +191,8 @@ int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd)
 	ret = hp_check_addr(arg->addr, arg->length);
 	if (ret)
 		return ret;
-	ret = hp_for_each_complete(obj, arg->addr, arg->addr + arg->length,
-				   hp_collapse_one, arg);
+	ret = hp_walk_complete(obj, arg->addr, arg->addr + arg->length,
+			       hp_collapse_one, arg);
 	trace_hugepost_collapse(obj, arg, ret);
 	return ret;
 }
