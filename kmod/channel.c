@@ -58,18 +58,6 @@ static bool hp_fill_cancelled(struct hp_fill_ctx *ctx)
 	return READ_ONCE(ctx->ch->generation) != ctx->generation;
 }
 
-/* Is any target page of the run lost to a memory error? */
-static bool hp_run_poisoned(struct folio *folio, unsigned int first,
-			    unsigned int end)
-{
-	if (likely(!folio_test_has_hwpoisoned(folio)))
-		return false;
-	for (; first < end; first++)
-		if (PageHWPoison(folio_page(folio, first)))
-			return true;
-	return false;
-}
-
 /*
  * Writes a run of a folio: zeros, or bytes from user space. The folio is kept
  * by the caller, which has claimed the run or holds a reference. *@end is set
@@ -82,7 +70,7 @@ static int hp_write_run(struct hp_fill_ctx *ctx, struct folio *folio,
 	size_t len = (size_t)(*end - first) << PAGE_SHIFT;
 	size_t left;
 
-	if (hp_run_poisoned(folio, first, *end)) {
+	if (hp_folio_poisoned(folio, first, *end)) {
 		*end = first;
 		return -EHWPOISON;
 	}
@@ -151,7 +139,7 @@ static int hp_replace_run(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
 		ret = hp_write_run(ctx, folio, first, &end, src, zero);
 		folio_put(folio);
 	} else if (!zero) {
-		if (!obj->prealloc) {
+		if (!hp_hostpage_has_folio(hp)) {
 			folio = hp_folio_alloc_fill(obj, hidx,
 						    &ctx->ch->spare);
 			if (!folio)

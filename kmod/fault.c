@@ -128,6 +128,27 @@ static unsigned int hp_fault_wait_state(unsigned int flags)
 }
 
 /*
+ * A fault of the kernel's own on a user's behalf (read(2) into the page, say)
+ * is retried until it succeeds, whatever signal is pending. As long as one is,
+ * an interruptible wait does not sleep: nap instead of spinning.
+ */
+static void hp_fault_sleep(struct hp_object *obj, unsigned int flags,
+			   unsigned int state)
+{
+	bool retried = (flags & (FAULT_FLAG_TRIED | FAULT_FLAG_USER)) ==
+		       FAULT_FLAG_TRIED;
+
+	atomic64_inc(&obj->count.waits);
+	if (!signal_pending_state(state, current)) {
+		schedule();
+	} else if (retried) {
+		set_current_state(TASK_KILLABLE);
+		if (!fatal_signal_pending(current))
+			schedule_timeout(HZ / 50 + 1);
+	}
+}
+
+/*
  * A missing target page that cannot be had now: raises its event if the object
  * is armed and waits, by the rules of handle_userfault(). Whatever ends the
  * wait, the fault is taken again and looks anew. The mmap lock is not held
@@ -172,10 +193,8 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	file = get_file(vmf->vma->vm_file);
 	mmap_read_unlock(vmf->vma->vm_mm);
 
-	if (wait && !signal_pending_state(state, current)) {
-		atomic64_inc(&obj->count.waits);
-		schedule();
-	}
+	if (wait)
+		hp_fault_sleep(obj, vmf->flags, state);
 	finish_wait(wq, &waiter.wq);
 	fput(file);
 	return VM_FAULT_RETRY;
@@ -201,6 +220,10 @@ static int hp_fault_zero(struct hp_object *obj, unsigned long hidx,
 
 	switch (hp_hostpage_claim(obj, hp, sub, &end, true, true)) {
 	case HP_CLAIMED:
+		if (hp_folio_poisoned(hp->folio, sub, end)) {
+			hp_hostpage_unclaim(obj, hp, hidx, sub, end);
+			return -EHWPOISON;
+		}
 		hp_folio_clear(hp->folio, sub, 1);
 		hp_hostpage_publish(obj, hp, hidx, sub, end, NULL, 0);
 		fallthrough;
@@ -326,7 +349,7 @@ static int hp_fault_materialise(struct hp_object *obj, struct vm_fault *vmf,
 	struct folio *folio = NULL;
 	struct hp_bits *none = NULL;
 
-	if (!obj->prealloc) {
+	if (!hp_hostpage_has_folio(hp)) {
 		folio = hp_folio_alloc(obj, vmf->vma, vmf->address);
 		if (!folio)
 			return -ENOMEM;
@@ -375,7 +398,7 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 			return hp_fault_wait(obj, vmf);
 	}
 	if (err)
-		ret = VM_FAULT_SIGBUS;
+		ret = err == -EHWPOISON ? VM_FAULT_HWPOISON : VM_FAULT_SIGBUS;
 	trace_hugepost_fault(obj, vmf, ret);
 	return ret;
 }

@@ -47,7 +47,7 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 		return;
 
 	hp->staged = 0;
-	if (!obj->prealloc) {
+	if (!obj->prealloc || folio_test_has_hwpoisoned(hp->folio)) {
 		left->folio = hp->folio;
 		hp->folio = NULL;
 	}
@@ -200,6 +200,17 @@ static bool hp_to_clear(struct hp_hostpage *hp, const unsigned long *cleared,
 	return bitmap_andnot(todo, todo, cleared, HP_SUBS);
 }
 
+/* Does the host page hold a folio, the guest's or a reserve? */
+bool hp_hostpage_has_folio(struct hp_hostpage *hp)
+{
+	bool ret;
+
+	spin_lock(&hp->lock);
+	ret = hp->folio;
+	spin_unlock(&hp->lock);
+	return ret;
+}
+
 /* Hands *@bits over to a host page that can use them. */
 static void hp_attach_bits(struct hp_hostpage *hp, struct hp_bits **bits)
 {
@@ -209,24 +220,32 @@ static void hp_attach_bits(struct hp_hostpage *hp, struct hp_bits **bits)
 }
 
 /*
- * Gives the host page a folio: its reserve, or @folio, which is consumed; and
- * with it *@bits, so that it is never seen empty with a folio. What is present
- * as zeros is cleared first. Of two callers one wins, the other's folio is
- * freed.
+ * Gives the host page a folio: its reserve if @own is NULL, or else @own, which
+ * is consumed; and with it *@bits, so that it is never seen empty with a folio.
+ * What is present as zeros is cleared first. Of two callers one wins, the
+ * other's folio is freed; a caller who finds nothing done tries again.
  */
 void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
-			     unsigned long hidx, struct folio *folio,
+			     unsigned long hidx, struct folio *own,
 			     struct hp_bits **bits)
 {
 	DECLARE_BITMAP(cleared, HP_SUBS) = {};
 	DECLARE_BITMAP(todo, HP_SUBS);
-	struct folio *own = folio;
 	unsigned int first, end;
+	struct folio *folio = own;
+	struct folio *reserve;
 
+	spin_lock(&hp->lock);
+	reserve = hp->staged ? NULL : hp->folio;
+	if (reserve)
+		folio = reserve;
+	if (folio)
+		folio_get(folio);
+	spin_unlock(&hp->lock);
 	if (!folio)
-		folio = hp->folio; /* the reserve stays for good */
-	folio->index = hidx * HP_SUBS;
+		return;
 
+	folio->index = hidx * HP_SUBS;
 	folio_lock(folio);
 	spin_lock(&hp->lock);
 	while (!hp->staged && hp_to_clear(hp, cleared, todo)) {
@@ -236,14 +255,17 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 		bitmap_or(cleared, cleared, todo, HP_SUBS);
 		spin_lock(&hp->lock);
 	}
-	if (!hp->staged) {
+	if (!hp->staged && hp->folio == reserve) {
 		hp->folio = folio;
 		hp->staged = 1;
-		own = NULL;
+		if (folio == own)
+			own = NULL;
 	}
-	hp_attach_bits(hp, bits);
+	if (hp->staged)
+		hp_attach_bits(hp, bits);
 	spin_unlock(&hp->lock);
 	folio_unlock(folio);
+	folio_put(folio);
 
 	if (own)
 		hp_folio_free(obj, own);
@@ -265,7 +287,7 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 	need_bits = !hp->bits;
 	spin_unlock(&hp->lock);
 
-	if (need_folio && !obj->prealloc) {
+	if (need_folio && !hp_hostpage_has_folio(hp)) {
 		folio = hp_folio_alloc_fill(obj, hidx, spare);
 		if (!folio)
 			return -ENOMEM;

@@ -98,13 +98,29 @@ void hp_folio_free(struct hp_object *obj, struct folio *folio)
 	folio_put(folio);
 }
 
-/* Clears target pages [first, first + nr) of a host page. */
+/* Is any target page of [first, end) lost to a memory error? */
+bool hp_folio_poisoned(struct folio *folio, unsigned int first,
+		       unsigned int end)
+{
+	if (likely(!folio_test_has_hwpoisoned(folio)))
+		return false;
+	for (; first < end; first++)
+		if (PageHWPoison(folio_page(folio, first)))
+			return true;
+	return false;
+}
+
+/*
+ * Clears target pages [first, first + nr) of a host page. One that is lost to
+ * a memory error is left alone: it is never mapped.
+ */
 void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = first; i < first + nr; i++) {
-		clear_highpage(folio_page(folio, i));
+		if (!PageHWPoison(folio_page(folio, i)))
+			clear_highpage(folio_page(folio, i));
 		cond_resched();
 	}
 }

@@ -71,7 +71,8 @@ struct hp_bits {
  *	zero		!bits, nr_present == HP_SUBS, !staged
  *
  * @folio holds the guest's bytes if @staged. If not, it is a reserve of
- * PREALLOC with arbitrary content, or NULL. While a target page is claimed
+ * PREALLOC with arbitrary content, or NULL (also with PREALLOC, after a memory
+ * error). While a target page is claimed
  * neither @folio nor @bits is taken off. @staged is set and cleared under the
  * folio's lock, too, so a page-fault handler that holds it can map.
  */
@@ -249,6 +250,8 @@ struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
 struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 				  struct folio **spare);
 void hp_folio_free(struct hp_object *obj, struct folio *folio);
+bool hp_folio_poisoned(struct folio *folio, unsigned int first,
+		       unsigned int end);
 void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr);
 struct hp_bits *hp_bits_alloc(struct hp_object *obj);
 void hp_bits_free(struct hp_object *obj, struct hp_bits *bits);
@@ -268,12 +271,13 @@ enum hp_claim {
 enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
 				unsigned int first, unsigned int *end,
 				bool zero, bool unarmed);
+bool hp_hostpage_has_folio(struct hp_hostpage *hp);
 bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
 			   bool unarmed);
 int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 			unsigned long hidx, bool zero, struct folio **spare);
 void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
-			     unsigned long hidx, struct folio *folio,
+			     unsigned long hidx, struct folio *own,
 			     struct hp_bits **bits);
 bool hp_hostpage_publish(struct hp_object *obj, struct hp_hostpage *hp,
 			 unsigned long hidx, unsigned int first,

@@ -342,6 +342,47 @@ TEST_F(armed, signal_interrupts)
 	EXPECT_EQ(touch_end(&t), 0x5a);
 }
 
+static int reader_pipe[2];
+
+static void *read_into(void *arg)
+{
+	struct toucher *t = arg;
+
+	t->tid = gettid();
+	t->value = read(reader_pipe[0], (void *)t->addr, 1) == 1;
+	t->done = true;
+	return NULL;
+}
+
+/*
+ * Rule: the kernel's own access to a missing page sleeps also while a signal is
+ * pending that cannot interrupt it; it neither fails nor spins.
+ */
+TEST_F(armed, signal_in_kernel_access)
+{
+	struct sigaction sa = { .sa_handler = ignore };
+	struct toucher t = { .addr = self->mem + TP };
+	struct hugepost_event e;
+	uint64_t before;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_EQ(pipe(reader_pipe), 0);
+	ASSERT_EQ(write(reader_pipe[1], "x", 1), 1);
+	pthread_create(&t.thread, NULL, read_into, &t);
+	ASSERT_EQ(hp_read_event(self->efd, &e), 0);
+	before = hp_stats(self->fd).out_faults;
+	pthread_kill(t.thread, SIGUSR1);
+	usleep(300000);
+	/* A spinning fault comes by thousands of times. */
+	EXPECT_LT(hp_stats(self->fd).out_faults, before + 100);
+	EXPECT_FALSE(t.done);
+	ASSERT_EQ(hp_fill(self->fd, 0, TP, self->buf, TP, 0), 0);
+	EXPECT_EQ(touch_end(&t), 1);
+	EXPECT_EQ(self->mem[TP], 'x');
+	close(reader_pipe[0]);
+	close(reader_pipe[1]);
+}
+
 /* A handler that fills what events ask for with the page's pattern. */
 struct handler {
 	pthread_t thread;

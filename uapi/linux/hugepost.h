@@ -126,7 +126,10 @@ struct hugepost_info {
 
 /* Allocate all host pages now: nothing can fail for lack of memory later. */
 #define HUGEPOST_SETUP_PREALLOC	(1U << 0)
-/* @node is valid. Without it, memory follows the mapping's NUMA policy. */
+/*
+ * @node is valid. Without it, memory follows the NUMA policy of the mapping; and
+ * memory that is allocated by SETUP itself that of the caller.
+ */
 #define HUGEPOST_SETUP_NODE	(1U << 1)
 
 /**
@@ -433,7 +436,7 @@ struct hugepost_collapse {
  *	it
  * @all_zero: 1 if all of these were zero
  * @busy: 1 while a FILL is under way
- * @pages: target pages made present, zero pages included
+ * @pages: target pages made present or replaced, zero pages included
  * @zero_pages: those of them filled with HUGEPOST_FILL_ZERO
  * @bytes: bytes copied
  * @duplicates: target pages skipped, being present
