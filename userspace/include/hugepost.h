@@ -34,8 +34,10 @@ struct hugepost_options {
 	uint32_t node;		/* with HUGEPOST_SETUP_NODE */
 };
 
-/* Progress of a call that can end in the middle; all fields are set, also on
- * an error. */
+/*
+ * Progress of a call that can end in the middle; all fields are set, also on
+ * an error.
+ */
 struct hugepost_fill_result {
 	uint32_t done;		/* entries done completely */
 	uint64_t bytes;		/* bytes copied */

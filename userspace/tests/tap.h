@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* TAP for tests of the library that need no device. */
+#ifndef HUGEPOST_TESTS_TAP_H
+#define HUGEPOST_TESTS_TAP_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static unsigned int tap_count, tap_failed;
+
+static inline void __attribute__((format(printf, 2, 3))) tap_ok(bool good, const char *format, ...)
+{
+	va_list args;
+
+	tap_count++;
+	tap_failed += !good;
+	printf("%sok %u - ", good ? "" : "not ", tap_count);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+/* Ends the program where its preparations fail. */
+static inline void tap_need(bool good, const char *what)
+{
+	if (good)
+		return;
+	printf("Bail out! ");
+	fflush(stdout);
+	perror(what);
+	exit(1);
+}
+
+static inline int tap_end(void)
+{
+	printf("1..%u\n", tap_count);
+	return tap_failed > 0;
+}
+
+#endif /* HUGEPOST_TESTS_TAP_H */
