@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "input.h"
+
+#define BUFFER_BYTES	(1024 * 1024)
+/* Most bytes of one read(), so that a signal is seen between two. */
+#define READ_MAX	(8 * 1024 * 1024)
+
+static int problem(struct input *input, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int problem(struct input *input, int err, const char *fmt, ...)
+{
+	int n;
+	va_list ap;
+
+	va_start(ap, fmt);
+	n = vsnprintf(input->problem, sizeof(input->problem), fmt, ap);
+	va_end(ap);
+	if (err != -EINVAL && n >= 0 && (size_t)n < sizeof(input->problem))
+		snprintf(input->problem + n, sizeof(input->problem) - n, ": %s",
+			 strerror(-err));
+	return err;
+}
+
+/* Waits for one connection to the bound socket @fd, which is used up. */
+static int take_connection(struct input *input, int fd)
+{
+	int conn = -1, err;
+
+	if (listen(fd, 1)) {
+		err = -errno;
+	} else {
+		err = stop_wait(input->stop, fd, POLLIN, -1);
+		if (!err) {
+			conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+			if (conn < 0)
+				err = -errno;
+		}
+	}
+	close(fd);
+	input->fd = conn;
+	return err;
+}
+
+/* Connects the non-blocking socket @fd, which is closed on an error. */
+static int make_connection(struct input *input, int fd,
+			   const struct sockaddr *addr, socklen_t len)
+{
+	socklen_t size = sizeof(int);
+	int err = 0;
+
+	if (connect(fd, addr, len)) {
+		err = -errno;
+		if (err == -EINPROGRESS) {
+			err = stop_wait(input->stop, fd, POLLOUT, -1);
+			if (!err && !getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size))
+				err = -err;
+		}
+	}
+	if (err)
+		close(fd);
+	else
+		input->fd = fd;
+	return err;
+}
+
+static int open_unix(struct input *input, const char *path, bool listening)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if (!*path || strlen(path) >= sizeof(addr.sun_path))
+		return problem(input, -EINVAL,
+			       "the socket's path '%s' is not 1 to %zu bytes long",
+			       path, sizeof(addr.sun_path) - 1);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return problem(input, -errno, "cannot make a socket");
+	if (!listening) {
+		err = make_connection(input, fd, (struct sockaddr *)&addr, sizeof(addr));
+		return err ? problem(input, err, "cannot connect to the socket '%s'", path) : 0;
+	}
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		err = -errno;
+		close(fd);
+		return problem(input, err, "cannot listen on the socket '%s'", path);
+	}
+	err = take_connection(input, fd);
+	unlink(path);
+	return err ? problem(input, err, "no connection on the socket '%s'", path) : 0;
+}
+
+static int open_addresses(struct input *input, struct addrinfo *list, bool listening)
+{
+	const int on = 1;
+	struct addrinfo *ai;
+	int fd, err = -EADDRNOTAVAIL;
+
+	for (ai = list; ai; ai = ai->ai_next) {
+		fd = socket(ai->ai_family,
+			    ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			    ai->ai_protocol);
+		if (fd < 0) {
+			err = -errno;
+			continue;
+		}
+		if (!listening) {
+			err = make_connection(input, fd, ai->ai_addr, ai->ai_addrlen);
+			if (!err || err == -ECANCELED)
+				return err;
+			continue;
+		}
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (!bind(fd, ai->ai_addr, ai->ai_addrlen))
+			return take_connection(input, fd);
+		err = -errno;
+		close(fd);
+	}
+	return err;
+}
+
+static int open_tcp(struct input *input, const char *where, bool listening)
+{
+	struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = listening ? AI_PASSIVE : 0,
+	};
+	struct addrinfo *list;
+	char host[256], *name = host;
+	const char *colon;
+	size_t len;
+	int err;
+
+	colon = strrchr(where, ':');
+	len = colon ? (size_t)(colon - where) : 0;
+	if (!colon || !colon[1] || len >= sizeof(host))
+		return problem(input, -EINVAL,
+			       "'tcp:%s' is no address: expected tcp:HOST:PORT", where);
+	memcpy(host, where, len);
+	host[len] = '\0';
+	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		name++;
+	}
+
+	err = getaddrinfo(*name ? name : NULL, colon + 1, &hints, &list);
+	if (err)
+		return problem(input, -EINVAL, "'tcp:%s' has no address: %s",
+			       where, gai_strerror(err));
+	err = open_addresses(input, list, listening);
+	freeaddrinfo(list);
+	if (err)
+		return problem(input, err, "cannot %s 'tcp:%s'",
+			       listening ? "get a connection on" : "connect to", where);
+	return 0;
+}
+
+static ssize_t read_input(void *ctx, void *buf, size_t len)
+{
+	struct input *input = ctx;
+	ssize_t n;
+	int err;
+
+	do {
+		err = stop_wait(input->stop, input->fd, POLLIN, -1);
+		if (err)
+			return err;
+		n = read(input->fd, buf, len < READ_MAX ? len : READ_MAX);
+	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
+	return n < 0 ? -errno : n;
+}
+
+/* Makes room for at least one more byte than input->held. */
+static int make_room(struct input *input)
+{
+	size_t room = input->room ? 2 * input->room : input->length + BUFFER_BYTES;
+	void *map;
+
+	if (input->held < input->room)
+		return 0;
+	if (!input->room)
+		map = mmap(NULL, room, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	else
+		map = mremap(input->map, input->room, room, MREMAP_MAYMOVE);
+	if (map == MAP_FAILED)
+		return -errno;
+	input->map = map;
+	input->room = room;
+	return 0;
+}
+
+/* Brings all of the stream into memory. */
+static int gather(struct input *input, struct progress *progress)
+{
+	ssize_t n;
+	int err;
+
+	for (;;) {
+		err = make_room(input);
+		if (err)
+			return problem(input, err, "cannot keep the stream in memory");
+		n = read_input(input, input->map + input->held, input->room - input->held);
+		if (n < 0)
+			return problem(input, n, "cannot read the stream");
+		if (!n)
+			return 0;
+		input->held += n;
+		progress_update(progress, input->held, input->length, 0);
+	}
+}
+
+int input_open(struct input *input, const char *where, bool listening,
+	       bool whole, struct stop *stop, struct progress *progress)
+{
+	struct stat st;
+	int err = 0;
+
+	*input = (struct input) { .stop = stop, .fd = -1 };
+	if (!strncmp(where, "unix:", 5)) {
+		err = open_unix(input, where + 5, listening);
+	} else if (!strncmp(where, "tcp:", 4)) {
+		err = open_tcp(input, where + 4, listening);
+	} else if (listening) {
+		err = problem(input, -EINVAL,
+			      "'%s' is not a socket: expected unix:PATH or tcp:HOST:PORT with "
+			      "--listen",
+			      where);
+	} else if (!strcmp(where, "-")) {
+		input->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+		if (input->fd < 0)
+			err = problem(input, -errno, "cannot use standard input");
+	} else {
+		input->fd = open(where, O_RDONLY | O_CLOEXEC);
+		if (input->fd < 0)
+			err = problem(input, -errno, "cannot open '%s'", where);
+	}
+	if (!err && fstat(input->fd, &st))
+		err = problem(input, -errno, "cannot use '%s'", where);
+	if (!err && S_ISDIR(st.st_mode))
+		err = problem(input, -EISDIR, "cannot read '%s'", where);
+	if (!err && S_ISREG(st.st_mode))
+		input->length = st.st_size;
+	if (!err && whole)
+		err = gather(input, progress);
+	if (err)
+		input_close(input);
+	return err;
+}
+
+int input_reader(struct input *input, struct reader *reader)
+{
+	if (input->map) {
+		reader_init_memory(reader, input->map, input->held);
+		return 0;
+	}
+	return reader_init_callback(reader, read_input, input, BUFFER_BYTES);
+}
+
+void input_close(struct input *input)
+{
+	if (input->map)
+		munmap(input->map, input->room);
+	if (input->fd >= 0)
+		close(input->fd);
+	input->map = NULL;
+	input->fd = -1;
+}
