@@ -5,8 +5,9 @@
 KDIR	?= /lib/modules/$(shell uname -r)/build
 TOP	:= $(CURDIR)
 # Where the module is built: one directory a kernel.
-OUT	?= $(TOP)/build/$(or $(shell cat $(KDIR)/include/config/kernel.release \
-			2>/dev/null),kernel)
+RELEASE	:= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+			$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+OUT	?= $(TOP)/build/$(or $(RELEASE),kernel)
 
 SOURCES	 = Kbuild $(wildcard kmod/*.[ch]) $(wildcard uapi/linux/*.h)
 
@@ -19,8 +20,8 @@ all: modules userspace
 # can lie beside each other.
 sources:
 	@mkdir -p $(OUT)/kmod $(OUT)/uapi/linux
-	@find $(OUT)/Kbuild $(OUT)/kmod $(OUT)/uapi -type l -delete 2>/dev/null || :
-	@for f in $(SOURCES); do ln -srf $$f $(OUT)/$$f; done
+	@find $(OUT) -xtype l -delete
+	@for f in $(SOURCES); do [ -e $(OUT)/$$f ] || ln -srf $$f $(OUT)/$$f; done
 
 modules: sources
 	@[ -e $(KDIR)/Makefile ] || { echo "no kernel headers in $(KDIR):" \
@@ -33,26 +34,36 @@ userspace:
 setup:
 	selftests/setup/setup
 
-demo: setup
-	selftests/demo/run
+demo:
+	@selftests/demo/run
 
-check: setup
-	selftests/check
+check:
+	@selftests/check
 
-check-quick: HUGEPOST_KERNELS ?= 6.1
-check-quick: export HUGEPOST_KERNELS := $(HUGEPOST_KERNELS)
-check-quick: setup
-	selftests/check
+check-quick:
+	@HUGEPOST_KERNELS=$(or $(HUGEPOST_KERNELS),6.1) selftests/check
 
 install: modules userspace
-	$(MAKE) -C $(KDIR) M=$(OUT) modules_install
+	$(MAKE) -C $(KDIR) M=$(OUT) INSTALL_MOD_DIR=updates modules_install
 	$(MAKE) -C userspace install
 
 uninstall:
+	rm -f $(INSTALL_MOD_PATH)/lib/modules/$(RELEASE)/updates/hugepost.ko*
+	$(if $(INSTALL_MOD_PATH),,-depmod $(RELEASE))
 	$(MAKE) -C userspace uninstall
 
 clean:
 	rm -rf build
 
 help:
-	@sed -n 's/^#help //p' Makefile
+	@echo 'make              module (for KDIR=$(KDIR)) and user space'
+	@echo 'make modules      the module only; give KDIR=... for another kernel'
+	@echo 'make userspace    library, hugepost-stream, man pages'
+	@echo 'make install      module, library, tools, man pages, udev rule'
+	@echo '                  (DESTDIR, PREFIX, INSTALL_MOD_PATH are honoured)'
+	@echo 'make uninstall    takes away what install put there'
+	@echo 'make setup        gets what the following need: packages, kernels'
+	@echo 'make demo         the main job on real input, with a table of results'
+	@echo 'make check        all checks, on all kernels, in VMs'
+	@echo 'make check-quick  the same on one kernel (HUGEPOST_KERNELS=6.1)'
+	@echo 'make clean        removes build/'

@@ -18,7 +18,7 @@
 struct hp_fill_ctx {
 	struct hp_object *obj;
 	struct hp_channel *ch;
-	unsigned long generation;
+	struct hp_ticket ticket;
 	struct hugepost_fill *arg;
 };
 
@@ -51,11 +51,6 @@ static void hp_channel_account(struct hp_channel *ch, unsigned long hidx,
 		ch->zero_pages += nr;
 	else
 		ch->all_zero = false;
-}
-
-static bool hp_fill_cancelled(struct hp_fill_ctx *ctx)
-{
-	return READ_ONCE(ctx->ch->generation) != ctx->generation;
 }
 
 /*
@@ -104,8 +99,7 @@ static int hp_fill_run(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
 		hp_hostpage_unclaim(ctx->obj, hp, hidx, done, end);
 	if (first == done)
 		return ret;
-	if (!hp_hostpage_publish(ctx->obj, hp, hidx, first, done, ctx->ch,
-				 ctx->generation))
+	if (!hp_hostpage_publish(ctx->obj, hp, hidx, first, done, &ctx->ticket))
 		return -ECANCELED;
 	hp_channel_account(ctx->ch, hidx, done - first, zero);
 	return ret;
@@ -126,7 +120,9 @@ static int hp_replace_run(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
 	int ret = 0;
 
 	spin_lock(&hp->lock);
-	present = hp_hostpage_present(hp, first);
+	present = hp_hostpage_complete(hp) ||
+		  (hp->bits && find_next_zero_bit(hp->bits->present, end,
+						  first) >= end);
 	if (present && hp->staged) {
 		folio = hp->folio;
 		folio_get(folio);
@@ -169,7 +165,7 @@ static int hp_fill_hostpage(struct hp_fill_ctx *ctx, unsigned long hidx,
 		return -ENOMEM;
 
 	if (zero && !first && end == HP_SUBS &&
-	    hp_hostpage_mark_zero(obj, hp, false)) {
+	    hp_hostpage_mark_zero(obj, hp, &ctx->ticket)) {
 		hp_channel_account(ch, hidx, HP_SUBS, true);
 		hp_hostpage_announce(obj, hidx * HP_SUBS, (hidx + 1) * HP_SUBS);
 		return 0;
@@ -178,7 +174,8 @@ static int hp_fill_hostpage(struct hp_fill_ctx *ctx, unsigned long hidx,
 	while (first < end) {
 		unsigned int run = end;
 
-		switch (hp_hostpage_claim(obj, hp, first, &run, zero, false)) {
+		switch (hp_hostpage_claim(obj, hp, first, &run, zero,
+					  &ctx->ticket)) {
 		case HP_CLAIMED:
 			ret = hp_fill_run(ctx, hp, hidx, first, run, src, zero);
 			break;
@@ -197,7 +194,8 @@ static int hp_fill_hostpage(struct hp_fill_ctx *ctx, unsigned long hidx,
 			ctx->arg->out_duplicates += run - first;
 			break;
 		case HP_CLAIM_BUSY:
-			ret = hp_wait_claim(obj, hidx * HP_SUBS + first);
+			ret = hp_wait_claim(obj, hidx * HP_SUBS + first, ch,
+					    ctx->ticket.generation);
 			run = first;
 			break;
 		case HP_CLAIM_MEMORY:
@@ -205,9 +203,8 @@ static int hp_fill_hostpage(struct hp_fill_ctx *ctx, unsigned long hidx,
 						  &ch->spare);
 			run = first;
 			break;
-		case HP_CLAIM_MODE:
-			WARN_ON_ONCE(1);
-			return -EIO;
+		case HP_CLAIM_INVALID:
+			return -ECANCELED;
 		}
 		if (ret == -EAGAIN)
 			continue;
@@ -243,7 +240,7 @@ static int hp_fill_range(struct hp_fill_ctx *ctx,
 		pgoff_t base = hidx * HP_SUBS;
 		pgoff_t stop = min_t(pgoff_t, end, base + HP_SUBS);
 
-		if (hp_fill_cancelled(ctx))
+		if (hp_channel_reset_since(ctx->ch, ctx->ticket.generation))
 			return -ECANCELED;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -329,13 +326,15 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 
 	had_spare = ch->spare;
 	ctx.ch = ch;
-	ctx.generation = READ_ONCE(ch->generation);
+	ctx.ticket.ch = ch;
+	ctx.ticket.generation = READ_ONCE(ch->generation);
+	if (ch->known != ctx.ticket.generation)
+		hp_channel_forget(ch);
+	WRITE_ONCE(ch->known, ctx.ticket.generation);
 
 	ret = hp_fill_entries(&ctx);
 
 	trace_hugepost_fill(obj, arg, ret);
-	if (hp_fill_cancelled(&ctx))
-		hp_channel_forget(ch);
 	/* All waiters were woken: a good time to stage for the next page. */
 	if (had_spare && !ch->spare)
 		ch->spare = hp_folio_alloc(obj, NULL, 0);
@@ -344,8 +343,8 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 }
 
 /*
- * publish() looks at the generation under RCU: after the grace period nothing
- * of an older FILL becomes present.
+ * Makes the ticket of a FILL under way invalid. The FILL itself ends at the next
+ * look at it; what it shows of the channel's host page is forgotten then.
  */
 int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 {
@@ -362,10 +361,6 @@ int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 	ch->resets++;
 	mutex_unlock(&obj->arm_lock);
 	synchronize_rcu();
-
-	if (!test_and_set_bit_lock(0, &ch->busy)) {
-		hp_channel_forget(ch);
-		clear_bit_unlock(0, &ch->busy);
-	}
+	hp_wake_all(obj);
 	return 0;
 }

@@ -14,6 +14,16 @@
 #error "hugepost needs Linux 6.1 or later"
 #endif
 
+/*
+ * 6.14 began to free page tables under the mmap lock held for reading, and 6.18
+ * made finish_fault() look at i_size. In between nothing keeps it from mapping
+ * all of a folio that is assembling.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#error "hugepost cannot be safe on Linux 6.14 to 6.17"
+#endif
+
 /* 6.3 made vm_flags read-only to drivers. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -35,20 +45,28 @@ static inline struct folio *hp_compat_vma_alloc_folio(gfp_t gfp, int order,
 }
 
 /*
- * 6.16 exported vmf_insert_folio_pmd(). Before it, ->fault returns a page of
- * the folio locked and finish_fault() maps all of it where there is no page
- * table yet, if i_size covers it; where it must not, a page table has to be
- * made first. Where the driver inserts the folio itself i_size has to stay 0:
- * finish_fault() would else map a whole folio by single entries.
+ * 6.16 exported vmf_insert_folio_pmd(), and 6.18 made it usable (above). Before,
+ * ->fault returns a page of the folio locked and finish_fault() maps all of it
+ * where there is no page table yet, if i_size covers it; where it must not, a
+ * page table has to be made first. Where the driver inserts the folio itself
+ * i_size has to stay 0: finish_fault() would else map a whole folio by single
+ * entries.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define HP_COMPAT_INSERT_PMD 1
 #define HP_COMPAT_HUGE_FAULT hp_huge_fault
 
 static inline vm_fault_t hp_compat_map_huge(struct vm_fault *vmf,
 					    struct folio *folio)
 {
-	return vmf_insert_folio_pmd(vmf, folio, vmf->flags & FAULT_FLAG_WRITE);
+	/*
+	 * A page table that appeared meanwhile (MADV_GUARD_INSTALL) is none of
+	 * our folio's; a write would warn of it. Without, the new entry is
+	 * writable where the mapping is, and dirtied by the CPU.
+	 */
+	bool write = vmf->flags & FAULT_FLAG_WRITE && !pmd_none(*vmf->pmd);
+
+	return vmf_insert_folio_pmd(vmf, folio, write);
 }
 
 static inline int hp_compat_make_page_table(struct vm_fault *vmf, pte_fn_t fn)

@@ -17,81 +17,127 @@ static bool hp_hostpage_populated(struct hp_hostpage *hp)
 	return ret;
 }
 
-/*
- * Makes [first, end) of a host page missing, but for what a channel is just
- * copying: that counts as filled after the discard. Returns how many target
- * pages were present.
- */
-static unsigned int hp_discard_present(struct hp_object *obj,
-				       struct hp_hostpage *hp,
-				       unsigned int first, unsigned int end,
-				       struct hp_bits **spare,
-				       struct hp_leftover *left)
+/* Gets bits for a complete host page, which has none; -ENOMEM. */
+static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp)
 {
-	unsigned int nr = 0, sub;
+	struct hp_bits *bits = NULL;
+	bool complete;
 
-	lockdep_assert_held(&hp->lock);
-
-	if (hp_hostpage_complete(hp)) {
-		swap(hp->bits, *spare);
-		bitmap_fill(hp->bits->present, HP_SUBS);
-	}
-	if (!hp->bits)
+	spin_lock(&hp->lock);
+	complete = hp_hostpage_complete(hp);
+	spin_unlock(&hp->lock);
+	if (!complete)
 		return 0;
 
-	for (sub = first; sub < end; sub++)
-		nr += __test_and_clear_bit(sub, hp->bits->present);
-	hp->nr_present -= nr;
-	hp_hostpage_settle(obj, hp, left);
-	return nr;
+	bits = hp_bits_alloc(obj);
+	if (!bits)
+		return -ENOMEM;
+	spin_lock(&hp->lock);
+	if (hp_hostpage_complete(hp) && !hp->bits) {
+		bitmap_fill(bits->present, HP_SUBS);
+		swap(hp->bits, bits);
+	}
+	spin_unlock(&hp->lock);
+	hp_bits_free(obj, bits);
+	return 0;
 }
 
-/*
- * A page-fault handler maps a target page under the folio's lock, having found
- * it present: with that lock held until all mappings are gone, none comes back.
- */
-static unsigned int hp_discard_hostpage(struct hp_object *obj,
-					struct hp_hostpage *hp,
-					unsigned long hidx, unsigned int first,
-					unsigned int end)
+/* Locks the folio that holds the guest's bytes, if there is one. */
+static struct folio *hp_discard_lock(struct hp_hostpage *hp)
 {
-	struct hp_bits *bits = hp_bits_alloc(obj);
-	struct hp_leftover left = {};
-	struct folio *folio = NULL;
-	unsigned int nr;
+	struct folio *folio = NULL, *now;
 
 	for (;;) {
 		spin_lock(&hp->lock);
-		if (!hp->staged || hp->folio == folio)
-			break;
-		if (folio) {
+		now = hp->staged ? hp->folio : NULL;
+		if (now == folio || !now) {
 			spin_unlock(&hp->lock);
+			return folio;
+		}
+		folio_get(now);
+		spin_unlock(&hp->lock);
+		if (folio) {
 			folio_unlock(folio);
 			folio_put(folio);
-			spin_lock(&hp->lock);
 		}
-		folio = hp->staged ? hp->folio : NULL;
-		if (folio)
-			folio_get(folio);
-		spin_unlock(&hp->lock);
-		if (folio)
-			folio_lock(folio);
+		folio = now;
+		folio_lock(folio);
 	}
-	nr = hp_discard_present(obj, hp, first, end, &bits, &left);
+}
+
+/*
+ * Makes [first, end) of a host page missing, but for what a channel is just
+ * copying: that counts as filled after the discard. Returns how many target
+ * pages were present, or -EAGAIN.
+ *
+ * A page-fault handler maps a target page under the folio's lock, having found
+ * it present: with that lock held until all mappings are gone, none comes back.
+ * Nobody fills the target page meanwhile either: it is claimed.
+ */
+static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
+			       unsigned long hidx, unsigned int first,
+			       unsigned int end)
+{
+	pgoff_t base = hidx * HP_SUBS;
+	DECLARE_BITMAP(gone, HP_SUBS) = {};
+	struct hp_leftover left = {};
+	struct folio *folio;
+	int nr;
+
+	folio = hp_discard_lock(hp);
+	spin_lock(&hp->lock);
+	if ((hp->staged && hp->folio != folio) ||
+	    (!hp->bits && hp_hostpage_complete(hp))) {
+		/* It got a folio, or became complete, just now. */
+		nr = -EAGAIN;
+	} else if (hp->bits) {
+		bitmap_set(gone, first, end - first);
+		bitmap_and(gone, gone, hp->bits->present, HP_SUBS);
+		bitmap_andnot(hp->bits->present, hp->bits->present, gone,
+			      HP_SUBS);
+		bitmap_or(hp->bits->claimed, hp->bits->claimed, gone, HP_SUBS);
+		nr = bitmap_weight(gone, HP_SUBS);
+		hp->nr_present -= nr;
+	} else {
+		nr = 0;
+	}
 	spin_unlock(&hp->lock);
 
-	if (nr && folio)
-		unmap_mapping_range(obj->inode->i_mapping,
-				    ((loff_t)hidx << HP_HOST_SHIFT) +
-				    ((loff_t)first << PAGE_SHIFT),
-				    (loff_t)(end - first) << PAGE_SHIFT, 1);
+	if (nr > 0) {
+		if (folio)
+			unmap_mapping_range(obj->inode->i_mapping,
+					    (loff_t)(base + first) << PAGE_SHIFT,
+					    (loff_t)(end - first) << PAGE_SHIFT,
+					    1);
+		spin_lock(&hp->lock);
+		bitmap_andnot(hp->bits->claimed, hp->bits->claimed, gone,
+			      HP_SUBS);
+		hp_hostpage_settle(obj, hp, &left);
+		spin_unlock(&hp->lock);
+	}
 	if (folio) {
 		folio_unlock(folio);
 		folio_put(folio);
 	}
 	hp_leftover_free(obj, &left);
-	hp_bits_free(obj, bits);
+	if (nr > 0)
+		hp_hostpage_announce(obj, base + first, base + end);
 	return nr;
+}
+
+/* The same, with what it needs. */
+static int hp_discard_in(struct hp_object *obj, struct hp_hostpage *hp,
+			 unsigned long hidx, unsigned int first,
+			 unsigned int end)
+{
+	int ret;
+
+	do {
+		ret = hp_discard_prepare(obj, hp);
+		if (!ret)
+			ret = hp_discard_hostpage(obj, hp, hidx, first, end);
+	} while (ret == -EAGAIN);
+	return ret;
 }
 
 int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
@@ -120,14 +166,15 @@ int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 			continue;
 		}
 		if (hp_hostpage_populated(hp))
-			arg->out_pages +=
-				hp_discard_hostpage(obj, hp, hidx, tp - base,
-						    stop - base);
-		tp = stop;
-		if (fatal_signal_pending(current)) {
-			ret = -EINTR;
-			break;
+			ret = hp_discard_in(obj, hp, hidx, tp - base,
+					    stop - base);
+		if (ret >= 0) {
+			arg->out_pages += ret;
+			ret = fatal_signal_pending(current) ? -EINTR : 0;
 		}
+		if (ret)
+			break;
+		tp = stop;
 		cond_resched();
 	}
 

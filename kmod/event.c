@@ -10,11 +10,15 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "private.h"
 #include "hugepost_trace.h"
+
+/* Events that are dropped under one hold of the lock. */
+#define HP_DROP_BATCH	256
 
 /* @owner: the process that armed, or a later reader; guarded by arm_lock. */
 struct hp_event_file {
@@ -39,20 +43,28 @@ void hp_events_drop(struct hp_object *obj, pgoff_t first, pgoff_t end)
 	struct hp_events *ev = &obj->events;
 	struct hp_event_entry *entry, *next;
 	unsigned long tp = first;
-	LIST_HEAD(dropped);
+	unsigned int nr;
 
 	if (xa_empty(&ev->pending))
 		return;
 
-	xa_lock(&ev->pending);
-	while ((entry = xa_find(&ev->pending, &tp, end - 1, XA_PRESENT))) {
-		__xa_erase(&ev->pending, tp);
-		list_move(&entry->queue, &dropped);
-	}
-	xa_unlock(&ev->pending);
+	do {
+		LIST_HEAD(dropped);
 
-	list_for_each_entry_safe(entry, next, &dropped, queue)
-		kfree(entry);
+		xa_lock(&ev->pending);
+		for (nr = 0; nr < HP_DROP_BATCH; nr++) {
+			entry = xa_find(&ev->pending, &tp, end - 1, XA_PRESENT);
+			if (!entry)
+				break;
+			__xa_erase(&ev->pending, tp);
+			list_move(&entry->queue, &dropped);
+		}
+		xa_unlock(&ev->pending);
+
+		list_for_each_entry_safe(entry, next, &dropped, queue)
+			kfree(entry);
+		cond_resched();
+	} while (nr == HP_DROP_BATCH);
 }
 
 /*
@@ -85,6 +97,7 @@ int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf)
 
 	xa_lock(&ev->pending);
 	ret = __xa_insert(&ev->pending, vmf->pgoff, entry, GFP_KERNEL_ACCOUNT);
+	smp_mb(); /* pairs with hp_leave_armed() */
 	if (!ret && hp_mode(obj) != HUGEPOST_MODE_ARMED) {
 		/* Whoever ended the armed mode has dropped all events. */
 		__xa_erase(&ev->pending, vmf->pgoff);
@@ -109,8 +122,9 @@ static void hp_leave_armed(struct hp_object *obj, int mode)
 {
 	lockdep_assert_held(&obj->arm_lock);
 	WRITE_ONCE(obj->mode, mode);
-	smp_mb(); /* pairs with hp_fault_wait() */
+	smp_mb(); /* pairs with hp_event_queue() */
 	hp_events_drop(obj, 0, ULONG_MAX);
+	smp_mb(); /* pairs with hp_fault_wait() */
 	wake_up_interruptible_poll(&obj->events.poll, EPOLLHUP);
 	hp_wake_all(obj);
 }
@@ -170,6 +184,7 @@ static void hp_event_untake(struct hp_event_file *ef,
 	if (entry && list_empty(&entry->queue))
 		list_add(&entry->queue, &ev->queue);
 	xa_unlock(&ev->pending);
+	wake_up_interruptible_poll(&ev->poll, EPOLLIN);
 }
 
 static void hp_event_set_owner(struct hp_event_file *ef)
@@ -215,7 +230,7 @@ static ssize_t hp_event_read(struct file *file, char __user *buf, size_t count,
 			break;
 		}
 		if (wait_event_interruptible(ev->poll, hp_event_ready(ef))) {
-			ret = -EINTR;
+			ret = -ERESTARTSYS;
 			break;
 		}
 	}
@@ -232,17 +247,39 @@ static __poll_t hp_event_poll(struct file *file, poll_table *wait)
 	return hp_event_ready(ef) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
+/* Is the whole process exiting, not just a thread with files of its own? */
+static bool hp_process_exits(void)
+{
+	return (current->flags & PF_EXITING) &&
+	       ((current->signal->flags & SIGNAL_GROUP_EXIT) ||
+		!atomic_read(&current->signal->live));
+}
+
+/* Is the descriptor this process's to handle? Also if who handled is gone. */
+static bool hp_event_owned(struct hp_event_file *ef)
+{
+	bool ret;
+
+	mutex_lock(&ef->obj->arm_lock);
+	rcu_read_lock();
+	ret = ef->owner == task_tgid(current) ||
+	      !pid_task(ef->owner, PIDTYPE_TGID);
+	rcu_read_unlock();
+	mutex_unlock(&ef->obj->arm_lock);
+	return ret;
+}
+
 /*
- * The process that handles events is exiting: it may hold KVM's descriptors,
- * whose release waits for workers that wait for a target page. flush() of all
- * its descriptors comes before any release().
+ * When the process that handles events exits the handler is lost, whoever else
+ * has the descriptor. This cannot wait for release(): the process may hold KVM's
+ * descriptors, whose release waits for workers that wait for a target page.
+ * flush() of all its descriptors comes before any release().
  */
 static int hp_event_flush(struct file *file, fl_owner_t id)
 {
 	struct hp_event_file *ef = file->private_data;
 
-	if ((current->flags & PF_EXITING) &&
-	    READ_ONCE(ef->owner) == task_tgid(current))
+	if (hp_process_exits() && hp_event_owned(ef))
 		hp_handler_lost(ef);
 	return 0;
 }
@@ -299,6 +336,9 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 	unsigned int i;
 
 	lockdep_assert_held(&obj->arm_lock);
+	if (old == HUGEPOST_MODE_ARMED)
+		return -EBUSY;
+
 	xa_lock(&obj->events.pending);
 	ef->serial = ++obj->events.serial;
 	xa_unlock(&obj->events.pending);
@@ -335,12 +375,13 @@ int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 		return PTR_ERR(file);
 	}
 
-	mutex_lock(&obj->arm_lock);
 	arg->out_fd = fd;
-	ret = obj->mode == HUGEPOST_MODE_ARMED ? -EBUSY : hp_respond(cmd);
-	if (!ret)
+	ret = hp_respond(cmd);
+	if (!ret) {
+		mutex_lock(&obj->arm_lock);
 		ret = hp_arm_locked(obj, file->private_data);
-	mutex_unlock(&obj->arm_lock);
+		mutex_unlock(&obj->arm_lock);
+	}
 
 	if (ret) {
 		arg->out_fd = -1;

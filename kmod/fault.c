@@ -96,8 +96,9 @@ static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
 	return ret;
 }
 
-/* Waits until nobody copies target page @tp. */
-int hp_wait_claim(struct hp_object *obj, pgoff_t tp)
+/* Waits until nobody copies target page @tp, or the waiting channel is reset. */
+int hp_wait_claim(struct hp_object *obj, pgoff_t tp, struct hp_channel *ch,
+		  unsigned long generation)
 {
 	wait_queue_head_t *wq = hp_waitq(obj, hp_pgoff_to_hidx(tp));
 	struct hp_waiter waiter;
@@ -108,6 +109,10 @@ int hp_wait_claim(struct hp_object *obj, pgoff_t tp)
 		prepare_to_wait(wq, &waiter.wq, TASK_INTERRUPTIBLE);
 		if (!hp_tp_claimed(obj, tp))
 			break;
+		if (hp_channel_reset_since(ch, generation)) {
+			ret = -ECANCELED;
+			break;
+		}
 		if (signal_pending(current)) {
 			ret = -EINTR;
 			break;
@@ -161,9 +166,9 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	unsigned int state = hp_fault_wait_state(vmf->flags);
 	wait_queue_head_t *wq = hp_waitq(obj, hp_pgoff_to_hidx(vmf->pgoff));
 	struct hp_waiter waiter;
+	bool wait, present;
 	struct file *file;
 	int mode = hp_mode(obj);
-	bool wait;
 
 	trace_hugepost_fault(obj, vmf, VM_FAULT_RETRY);
 
@@ -179,16 +184,17 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	hp_waiter_init(&waiter, vmf->pgoff);
 	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 		prepare_to_wait(wq, &waiter.wq, state);
-	/* Pairs with hp_hostpage_announce(). */
+	/* Pairs with hp_hostpage_announce(): is there reason to wait still? */
 	smp_mb();
-	wait = hp_mode(obj) == HUGEPOST_MODE_ARMED ||
-	       hp_tp_claimed(obj, vmf->pgoff);
-	if (hp_tp_present(obj, vmf->pgoff)) {
-		hp_events_drop(obj, vmf->pgoff, vmf->pgoff + 1);
-		wait = false;
-	}
-	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+	present = hp_tp_present(obj, vmf->pgoff);
+	wait = !present && ((hp_mode(obj) == HUGEPOST_MODE_ARMED &&
+			     xa_load(&obj->events.pending, vmf->pgoff)) ||
+			    hp_tp_claimed(obj, vmf->pgoff));
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
+		if (present)
+			hp_hostpage_announce(obj, vmf->pgoff, vmf->pgoff + 1);
 		return VM_FAULT_RETRY;
+	}
 
 	file = get_file(vmf->vma->vm_file);
 	mmap_read_unlock(vmf->vma->vm_mm);
@@ -196,6 +202,9 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	if (wait)
 		hp_fault_sleep(obj, vmf->flags, state);
 	finish_wait(wq, &waiter.wq);
+	/* An event that came after the fill would stay for good. */
+	if (present)
+		hp_hostpage_announce(obj, vmf->pgoff, vmf->pgoff + 1);
 	fput(file);
 	return VM_FAULT_RETRY;
 }
@@ -208,24 +217,25 @@ static int hp_fault_zero(struct hp_object *obj, unsigned long hidx,
 			 unsigned int sub)
 {
 	struct hp_hostpage *hp = hp_hostpage_get(obj, hidx);
+	static const struct hp_ticket unarmed;
 	unsigned int end = sub + 1;
 	struct folio *none = NULL;
 
 	if (!hp)
 		return -ENOMEM;
-	if (hp_hostpage_mark_zero(obj, hp, true)) {
+	if (hp_hostpage_mark_zero(obj, hp, &unarmed)) {
 		atomic64_inc(&obj->count.zero_fills);
 		return 0;
 	}
 
-	switch (hp_hostpage_claim(obj, hp, sub, &end, true, true)) {
+	switch (hp_hostpage_claim(obj, hp, sub, &end, true, &unarmed)) {
 	case HP_CLAIMED:
 		if (hp_folio_poisoned(hp->folio, sub, end)) {
 			hp_hostpage_unclaim(obj, hp, hidx, sub, end);
 			return -EHWPOISON;
 		}
 		hp_folio_clear(hp->folio, sub, 1);
-		hp_hostpage_publish(obj, hp, hidx, sub, end, NULL, 0);
+		hp_hostpage_publish(obj, hp, hidx, sub, end, &unarmed);
 		fallthrough;
 	case HP_CLAIM_ZEROED:
 		atomic64_inc(&obj->count.zero_fills);
@@ -235,7 +245,7 @@ static int hp_fault_zero(struct hp_object *obj, unsigned long hidx,
 	case HP_CLAIM_BUSY:
 		return -EBUSY;
 	case HP_CLAIM_PRESENT:
-	case HP_CLAIM_MODE:
+	case HP_CLAIM_INVALID:
 		break;
 	}
 	return 0;
@@ -275,14 +285,17 @@ static vm_fault_t hp_fault_map(struct hp_object *obj, struct vm_fault *vmf,
 		    hp_vma_suits_huge(vmf->vma, vmf->address);
 	vm_fault_t ret = VM_FAULT_LOCKED;
 
-	/* The core cannot tell: it would look for a page-cache mapping. */
-	if (unlikely(PageHWPoison(page)))
-		ret = VM_FAULT_HWPOISON;
-	else if (huge)
+	if (huge)
 		ret = hp_compat_map_huge(vmf, folio);
 	else if (!complete && pmd_none(*vmf->pmd) &&
 		 hp_compat_make_page_table(vmf, hp_no_pte))
 		ret = VM_FAULT_OOM;
+	/*
+	 * Last, since the core must not get a bad page: it would look for the
+	 * page-cache mapping that our folios do not have.
+	 */
+	if (ret == VM_FAULT_LOCKED && unlikely(PageHWPoison(page)))
+		ret = VM_FAULT_HWPOISON;
 
 	if (ret == VM_FAULT_LOCKED || ret == VM_FAULT_NOPAGE)
 		atomic64_inc(huge ? &obj->count.installs_huge :
@@ -466,6 +479,10 @@ int hp_mmap(struct file *file, struct vm_area_struct *vma)
 	if (vma->vm_pgoff > HP_LENGTH_MAX >> PAGE_SHIFT ||
 	    check_add_overflow(start, length, &end))
 		return -EINVAL;
+	/* A host page that could never be mapped by one entry: a mistake. */
+	if (!IS_ALIGNED(vma->vm_start - start, HP_HOST_SIZE) &&
+	    round_up(start, HP_HOST_SIZE) + HP_HOST_SIZE <= end)
+		return -EINVAL;
 
 	if (!hp_object_ready(obj)) {
 		ret = hp_object_setup_default(obj, end);
@@ -473,10 +490,6 @@ int hp_mmap(struct file *file, struct vm_area_struct *vma)
 			return ret;
 	}
 	if (end > obj->length)
-		return -EINVAL;
-	/* A host page that could never be mapped by one entry: a mistake. */
-	if (!IS_ALIGNED(vma->vm_start - start, HP_HOST_SIZE) &&
-	    round_up(start, HP_HOST_SIZE) + HP_HOST_SIZE <= end)
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTDUMP);

@@ -64,30 +64,41 @@ void hp_leftover_free(struct hp_object *obj, struct hp_leftover *left)
 void hp_hostpage_announce(struct hp_object *obj, pgoff_t first, pgoff_t end)
 {
 	/*
-	 * Pairs with hp_fault_missing(): either it sees the new state, or its
-	 * event and its place in the wait queue are seen here.
+	 * Pairs with hp_fault_wait(): either it sees the new state, or its
+	 * event is seen here.
 	 */
 	smp_mb();
 	hp_events_drop(obj, first, end);
+	/* Either it sees that its event is gone, or it is seen here to wait. */
+	smp_mb();
 	hp_wake_range(obj, first, end);
+}
+
+static bool hp_ticket_valid(struct hp_object *obj,
+			    const struct hp_ticket *ticket)
+{
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "ticket outside of RCU");
+	return ticket->ch ?
+	       !hp_channel_reset_since(ticket->ch, ticket->generation) :
+	       hp_mode(obj) == HUGEPOST_MODE_UNARMED;
 }
 
 /*
  * Claims a run of missing target pages that begins at @first, at most up to
  * *@end, which is set to the end of what the result speaks of. @zero: the
- * caller wants zeros. @unarmed: only if the object is unarmed.
+ * caller wants zeros.
  */
 enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
 				unsigned int first, unsigned int *end,
-				bool zero, bool unarmed)
+				bool zero, const struct hp_ticket *ticket)
 {
 	struct hp_leftover left = {};
 	enum hp_claim ret;
 
 	rcu_read_lock();
 	spin_lock(&hp->lock);
-	if (unarmed && hp_mode(obj) != HUGEPOST_MODE_UNARMED) {
-		ret = HP_CLAIM_MODE;
+	if (!hp_ticket_valid(obj, ticket)) {
+		ret = HP_CLAIM_INVALID;
 	} else if (hp_hostpage_complete(hp)) {
 		ret = HP_CLAIM_PRESENT;
 	} else if (!hp->bits || (!zero && !hp->staged)) {
@@ -118,17 +129,17 @@ enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
 
 /*
  * Makes an empty host page zero: no memory, no copy. False if it is not empty
- * or, with @unarmed, the object is not unarmed any more.
+ * or the ticket not valid.
  */
 bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
-			   bool unarmed)
+			   const struct hp_ticket *ticket)
 {
 	bool ret;
 
 	rcu_read_lock();
 	spin_lock(&hp->lock);
 	ret = !hp->bits && !hp->staged && !hp->nr_present &&
-	      (!unarmed || hp_mode(obj) == HUGEPOST_MODE_UNARMED);
+	      hp_ticket_valid(obj, ticket);
 	if (ret)
 		hp->nr_present = HP_SUBS;
 	spin_unlock(&hp->lock);
@@ -136,23 +147,17 @@ bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
 	return ret;
 }
 
-/*
- * Makes the claimed run present. Refuses, and drops the claim, if the channel
- * was reset since @generation or, for a page fault's zeros (no channel), if the
- * object is not unarmed any more; RESET and ARM wait for an RCU grace period.
- */
+/* Makes the claimed run present; without a valid ticket, drops the claim. */
 bool hp_hostpage_publish(struct hp_object *obj, struct hp_hostpage *hp,
 			 unsigned long hidx, unsigned int first,
-			 unsigned int end, struct hp_channel *ch,
-			 unsigned long generation)
+			 unsigned int end, const struct hp_ticket *ticket)
 {
 	struct hp_leftover left = {};
 	bool valid;
 
 	rcu_read_lock();
 	spin_lock(&hp->lock);
-	valid = ch ? READ_ONCE(ch->generation) == generation :
-		     hp_mode(obj) == HUGEPOST_MODE_UNARMED;
+	valid = hp_ticket_valid(obj, ticket);
 	bitmap_clear(hp->bits->claimed, first, end - first);
 	if (valid)
 		hp_set_present(hp, first, end);
@@ -255,7 +260,9 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 		bitmap_or(cleared, cleared, todo, HP_SUBS);
 		spin_lock(&hp->lock);
 	}
-	if (!hp->staged && hp->folio == reserve) {
+	hp_folio_check(folio);
+	if (!hp->staged && hp->folio == reserve &&
+	    (hp->nr_present || hp->bits || *bits)) {
 		hp->folio = folio;
 		hp->staged = 1;
 		if (folio == own)
@@ -292,8 +299,14 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 		if (!folio)
 			return -ENOMEM;
 	}
-	if (need_bits)
+	if (need_bits) {
 		bits = hp_bits_alloc(obj);
+		if (!bits) {
+			if (folio)
+				hp_folio_free(obj, folio);
+			return -ENOMEM;
+		}
+	}
 
 	if (need_folio) {
 		hp_hostpage_materialise(obj, hp, hidx, folio, &bits);

@@ -151,6 +151,8 @@ static long hp_ioctl(struct file *file, unsigned int nr, unsigned long uarg)
 		return -EFAULT;
 	if (user_size < op->min_size)
 		return -EINVAL;
+	if (user_size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(&cmd.arg, op->size, cmd.uarg, user_size);
 	if (ret)
 		return ret;

@@ -8,6 +8,7 @@
  * cgroup that set the object up, and are not cleared: what reads them before
  * they were filled would see another's data, so nothing may.
  */
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -90,6 +91,7 @@ struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 void hp_folio_free(struct hp_object *obj, struct folio *folio)
 {
 	atomic64_dec(&obj->count.folios);
+	hp_folio_check(folio);
 	if (folio_test_has_hwpoisoned(folio)) {
 		pr_warn_ratelimited("hugepost: huge page at pfn %#lx has a memory error, taken out of use\n",
 				    folio_pfn(folio));
@@ -111,6 +113,19 @@ bool hp_folio_poisoned(struct folio *folio, unsigned int first,
 }
 
 /*
+ * Marks a folio that has a memory error: the error may have come while nobody
+ * could tell whose the folio was.
+ */
+void hp_folio_check(struct folio *folio)
+{
+	unsigned int i;
+
+	for (i = 0; i < HP_SUBS; i++)
+		if (unlikely(PageHWPoison(folio_page(folio, i))))
+			folio_set_has_hwpoisoned(folio);
+}
+
+/*
  * Clears target pages [first, first + nr) of a host page. One that is lost to
  * a memory error is left alone: it is never mapped.
  */
@@ -119,21 +134,32 @@ void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr)
 	unsigned int i;
 
 	for (i = first; i < first + nr; i++) {
-		if (!PageHWPoison(folio_page(folio, i)))
+		if (unlikely(PageHWPoison(folio_page(folio, i))))
+			folio_set_has_hwpoisoned(folio);
+		else
 			clear_highpage(folio_page(folio, i));
 		cond_resched();
 	}
 }
 
 /*
- * A few bytes a huge page that is charged already. They must be had where a
- * huge page was promised to be enough (PREALLOC), and the allocator never fails
- * requests as small as this for anybody but a task that is being killed.
+ * Charged as huge pages are. But with PREALLOC nothing may fail any more: there
+ * the few bytes come without a charge, beside the huge page that each host page
+ * is charged for.
  */
 struct hp_bits *hp_bits_alloc(struct hp_object *obj)
 {
-	atomic64_add(sizeof(struct hp_bits), &obj->count.metadata);
-	return kzalloc(sizeof(struct hp_bits), GFP_KERNEL | __GFP_NOFAIL);
+	struct mem_cgroup *old = set_active_memcg(obj->memcg);
+	struct hp_bits *bits;
+
+	bits = kzalloc(sizeof(*bits),
+		       obj->prealloc ? GFP_KERNEL | __GFP_NOFAIL :
+				       GFP_KERNEL_ACCOUNT |
+				       __GFP_RETRY_MAYFAIL);
+	set_active_memcg(old);
+	if (bits)
+		atomic64_add(sizeof(*bits), &obj->count.metadata);
+	return bits;
 }
 
 void hp_bits_free(struct hp_object *obj, struct hp_bits *bits)
@@ -147,7 +173,8 @@ void hp_bits_free(struct hp_object *obj, struct hp_bits *bits)
 /* The state of a host page, NULL if it never had any: it is empty then. */
 struct hp_hostpage *hp_hostpage_find(struct hp_object *obj, unsigned long hidx)
 {
-	struct hp_chunk *chunk = READ_ONCE(obj->chunks[hidx / HP_CHUNK]);
+	unsigned long c = array_index_nospec(hidx / HP_CHUNK, obj->nr_chunks);
+	struct hp_chunk *chunk = READ_ONCE(obj->chunks[c]);
 
 	return chunk ? &chunk->pages[hidx % HP_CHUNK] : NULL;
 }
@@ -165,7 +192,8 @@ struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 		return hp;
 
 	old = set_active_memcg(obj->memcg);
-	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	chunk = kzalloc(sizeof(*chunk),
+			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
 	set_active_memcg(old);
 	if (!chunk)
 		return NULL;

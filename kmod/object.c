@@ -225,7 +225,8 @@ int hp_object_setup_default(struct hp_object *obj, u64 length)
 	if (length > HP_LENGTH_MAX)
 		return -EINVAL;
 
-	mutex_lock(&obj->setup_lock);
+	if (mutex_lock_killable(&obj->setup_lock))
+		return -EINTR;
 	ret = hp_setup_locked(obj, &arg);
 	mutex_unlock(&obj->setup_lock);
 	return ret == -EBUSY ? 0 : ret;

@@ -21,9 +21,12 @@ bool hp_poison_followed;
 
 static struct tracepoint *hp_poison_tracepoint;
 static DEFINE_SPINLOCK(hp_poison_lock);	/* guards hp_poison_pfns */
-static DEFINE_KFIFO(hp_poison_pfns, unsigned long, 64);
+static DEFINE_KFIFO(hp_poison_pfns, unsigned long, 1024);
 
-/* Marks and unmaps the bad page if it is one of the object's. */
+/*
+ * Marks and unmaps the bad page if it is one of the object's. The folio's lock
+ * keeps a fault from mapping the host page by one entry between the two.
+ */
 static bool hp_poison_object(struct hp_object *obj, unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pfn);
@@ -41,16 +44,20 @@ static bool hp_poison_object(struct hp_object *obj, unsigned long pfn)
 	spin_lock(&hp->lock);
 	ours = hp->folio == folio;
 	if (ours)
-		folio_set_has_hwpoisoned(hp->folio);
+		folio_get(folio);
 	spin_unlock(&hp->lock);
 	if (!ours)
 		return false;
 
+	folio_lock(folio);
+	folio_set_has_hwpoisoned(folio);
 	atomic64_inc(&obj->count.poisoned);
 	unmap_mapping_range(obj->inode->i_mapping,
 			    ((loff_t)hidx << HP_HOST_SHIFT) +
 			    ((loff_t)folio_page_idx(folio, page) << PAGE_SHIFT),
 			    PAGE_SIZE, 1);
+	folio_unlock(folio);
+	folio_put(folio);
 	return true;
 }
 

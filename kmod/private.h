@@ -52,7 +52,8 @@
  * empty, present or zero has none. Freed under the host page's lock only after
  * it was taken off. A target page is
  *
- *	claimed		being copied by one channel, which alone may write it;
+ *	claimed		being copied by one channel, which alone may write it,
+ *			or being unmapped by DISCARD;
  *	present		copied; the guest may own it;
  *
  * never both. Guarded by the host page's lock.
@@ -99,6 +100,7 @@ struct hp_channel {
 	unsigned long busy;	/* bit 0: a FILL is under way */
 	unsigned long replacing; /* a REPLACE is under way; see hp_arm() */
 	unsigned long generation; /* counts RESETs */
+	unsigned long known;	/* generation that @host_page belongs to */
 	struct folio *spare;	/* staging set aside, NULL if PREALLOC */
 	u64 host_page;		/* hidx filled last, or HUGEPOST_NO_PAGE */
 	u32 host_page_filled;
@@ -190,6 +192,12 @@ static inline int hp_mode(struct hp_object *obj)
 	return READ_ONCE(obj->mode);
 }
 
+static inline bool hp_channel_reset_since(struct hp_channel *ch,
+					  unsigned long generation)
+{
+	return READ_ONCE(ch->generation) != generation;
+}
+
 /*
  * An ioctl under way: the module's copy of the argument, and where the caller
  * has it. A handler's outputs are written back after it returned.
@@ -252,6 +260,7 @@ struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 void hp_folio_free(struct hp_object *obj, struct folio *folio);
 bool hp_folio_poisoned(struct folio *folio, unsigned int first,
 		       unsigned int end);
+void hp_folio_check(struct folio *folio);
 void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr);
 struct hp_bits *hp_bits_alloc(struct hp_object *obj);
 void hp_bits_free(struct hp_object *obj, struct hp_bits *bits);
@@ -265,15 +274,26 @@ enum hp_claim {
 	HP_CLAIM_PRESENT,	/* the run is present already */
 	HP_CLAIM_BUSY,		/* another one is copying the first one */
 	HP_CLAIM_MEMORY,	/* the host page lacks memory, see _prepare() */
-	HP_CLAIM_MODE,		/* the object is not unarmed any more */
+	HP_CLAIM_INVALID,	/* the ticket is not valid any more */
+};
+
+/*
+ * What allows to make target pages present. A channel's: until it is RESET. One
+ * without a channel, for the zeros of a page fault: while the object is unarmed.
+ * Checked under RCU together with the change; RESET and ARM wait for a grace
+ * period, after which no invalid ticket changes anything.
+ */
+struct hp_ticket {
+	struct hp_channel *ch;
+	unsigned long generation;
 };
 
 enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
 				unsigned int first, unsigned int *end,
-				bool zero, bool unarmed);
+				bool zero, const struct hp_ticket *ticket);
 bool hp_hostpage_has_folio(struct hp_hostpage *hp);
 bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
-			   bool unarmed);
+			   const struct hp_ticket *ticket);
 int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 			unsigned long hidx, bool zero, struct folio **spare);
 void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
@@ -281,8 +301,7 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 			     struct hp_bits **bits);
 bool hp_hostpage_publish(struct hp_object *obj, struct hp_hostpage *hp,
 			 unsigned long hidx, unsigned int first,
-			 unsigned int end, struct hp_channel *ch,
-			 unsigned long generation);
+			 unsigned int end, const struct hp_ticket *ticket);
 void hp_hostpage_unclaim(struct hp_object *obj, struct hp_hostpage *hp,
 			 unsigned long hidx, unsigned int first,
 			 unsigned int end);
@@ -324,7 +343,8 @@ extern const struct vm_operations_struct hp_vm_ops;
 int hp_mmap(struct file *file, struct vm_area_struct *vma);
 void hp_wake_range(struct hp_object *obj, pgoff_t first, pgoff_t end);
 void hp_wake_all(struct hp_object *obj);
-int hp_wait_claim(struct hp_object *obj, pgoff_t tp);
+int hp_wait_claim(struct hp_object *obj, pgoff_t tp, struct hp_channel *ch,
+		  unsigned long generation);
 
 /* event.c */
 void hp_events_init(struct hp_events *ev);

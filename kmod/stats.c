@@ -27,10 +27,7 @@ static void hp_channel_stats(struct hp_channel *ch,
 	u64 host_page = READ_ONCE(ch->host_page);
 
 	*out = (struct hugepost_channel_stats){
-		.host_page = host_page == HUGEPOST_NO_PAGE ?
-			     HUGEPOST_NO_PAGE : host_page << HP_HOST_SHIFT,
-		.host_page_filled = READ_ONCE(ch->host_page_filled),
-		.all_zero = READ_ONCE(ch->all_zero),
+		.host_page = HUGEPOST_NO_PAGE,
 		.busy = test_bit(0, &ch->busy),
 		.pages = READ_ONCE(ch->pages),
 		.zero_pages = READ_ONCE(ch->zero_pages),
@@ -39,6 +36,12 @@ static void hp_channel_stats(struct hp_channel *ch,
 		.replaced = READ_ONCE(ch->replaced),
 		.resets = READ_ONCE(ch->resets),
 	};
+	if (host_page == HUGEPOST_NO_PAGE ||
+	    hp_channel_reset_since(ch, READ_ONCE(ch->known)))
+		return;
+	out->host_page = host_page << HP_HOST_SHIFT;
+	out->host_page_filled = READ_ONCE(ch->host_page_filled);
+	out->all_zero = READ_ONCE(ch->all_zero);
 }
 
 static int hp_stats_channels(struct hp_object *obj, struct hugepost_stats *arg)

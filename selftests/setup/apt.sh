@@ -50,23 +50,21 @@ own_address() {
 	# shellcheck disable=SC2016 # apt's own variables
 	apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' \
 		"Created-By: Packages" |
-		awk -v suite="$1" '$1 == "Debian" && $2 == suite { print $3; exit }'
+		awk -v suite="$1" '$1 == "Debian" && $2 == suite && !seen++ { print $3 }'
 }
 
 # One view is a set of suites: "own" are those of this machine's release, "next"
 # those of the release after it. Nothing under /etc/apt is touched, and what is
 # installed on the machine does not matter to a view.
-VIEW_RELEASE_own=bookworm
-VIEW_RELEASE_next=trixie
+declare -A RELEASE=([own]=bookworm [next]=trixie)
 
 write_view() {
 	local view=$1 dir=$APT/$1 release main security suite
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-	release=VIEW_RELEASE_$view
-	release=${!release}
-	main=$(own_address "$VIEW_RELEASE_own")
-	security=$(own_address "$VIEW_RELEASE_own-security")
+	release=${RELEASE[$view]}
+	main=$(own_address "${RELEASE[own]}")
+	security=$(own_address "${RELEASE[own]}-security")
 	[ -n "$main" ] || return 1
 
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
@@ -107,13 +105,13 @@ in_view() {
 update_views() {
 	local view
 
-	if [ -z "$(own_address "$VIEW_RELEASE_own")" ]; then
+	if [ -z "$(own_address "${RELEASE[own]}")" ]; then
 		retry as_root apt-get -q update >"$CACHE/apt.log" 2>&1 || true
 	fi
 	for view in own next; do
 		write_view "$view" ||
-			die "this machine has no apt source for Debian $VIEW_RELEASE_own"
-		say "setup: fetching package lists (${view} release)"
+			die "this machine has no apt source for Debian ${RELEASE[own]}"
+		say "setup: fetching package lists of ${RELEASE[$view]}"
 		retry in_view "$view" apt-get -q update >"$APT/$view/log" 2>&1 || {
 			tail -5 "$APT/$view/log" >&2
 			die "cannot fetch package lists (see $APT/$view/log)"

@@ -11,6 +11,8 @@
 #   root      the packages, extracted; root/lib/modules/VERSION has the modules
 #   chroot    only where the headers need the compiler of a later release: a
 #             root to build in; kdir is a path in it then
+#
+# shellcheck disable=SC2153 # RELEASE is of apt.sh
 
 # Where a kernel comes from: view, and pattern of its release up to "-amd64".
 kernel_source() {
@@ -40,16 +42,13 @@ resolve_kernel() {
 
 	read -r view pattern <<<"$(kernel_source "$name")"
 	images=$(
-		releases "$view" "linux-image-($pattern)-amd64"
+		releases "$view" "linux-image-($pattern-amd64)"
 		releases "$view" "linux-image-($pattern-amd64-unsigned)"
 	)
 	while read -r release version; do
-		for image in "$release" "$release-amd64-unsigned"; do
+		for image in "$release-amd64" "$release-amd64-unsigned"; do
 			if grep -qxF "$image $version" <<<"$images"; then
-				echo "$release-amd64 $version" \
-					"linux-image-${image%-amd64-unsigned}-amd64$(
-						[ "$image" = "$release" ] || echo -unsigned
-					)"
+				echo "$release-amd64 $version linux-image-$image"
 				return 0
 			fi
 		done
@@ -133,11 +132,10 @@ setup_kernel() {
 	fi
 
 	if [ "$view" = next ]; then
-		compiler=$(in_view next apt-cache show \
-			"linux-headers-$release=$version" |
-			grep -om1 'gcc-[0-9]*')
-		say "setup: kernel $name: making a $VIEW_RELEASE_next root with $compiler"
-		make_chroot "$VIEW_RELEASE_next" "$dir/chroot" "$compiler"
+		compiler=$(dpkg-deb -f "$dir/debs/linux-headers-${release}_"*.deb \
+			Depends | sed -nE 's/.*\b(gcc-[0-9]+).*/\1/p')
+		say "setup: kernel $name: making a root of ${RELEASE[next]} with $compiler"
+		make_chroot "${RELEASE[next]}" "$dir/chroot" "$compiler"
 		for deb in "$dir"/debs/linux-{headers,kbuild}-*.deb; do
 			as_root dpkg-deb -x "$deb" "$dir/chroot"
 		done

@@ -11,6 +11,7 @@ BUILD=$TOP/build
 CACHE=${HUGEPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hugepost}
 export TOP BUILD CACHE
 
+# shellcheck disable=SC2034 # for those that source this
 read -r -a KERNELS <<<"${HUGEPOST_KERNELS:-6.1 6.12 7}"
 
 say() {

@@ -32,8 +32,9 @@
  * A touch of a missing target page depends on the object's mode:
  *
  *  - unarmed (after open, and after DISARM): the page is filled with zeros and
- *    is then *present*. Whoever arms the object must DISCARD first what will be
- *    sent again, as QEMU does;
+ *    is then *present*; if its host page is empty, all of that is. A FILL of a
+ *    page that is present this way is a duplicate. Whoever arms the object must
+ *    DISCARD first what will be sent again, as QEMU does;
  *  - armed: one event is queued for the target page and the toucher waits;
  *  - lost (the event descriptor was closed, or its owner is gone, while the
  *    object was armed): SIGBUS, until the object is armed again or disarmed.
@@ -290,7 +291,7 @@ struct hugepost_fill {
  * Maps the complete host pages of the range now, instead of at the next touch.
  * Host pages that are not complete are passed over.
  *
- * Errors: EFAULT the range is not mapped from this object by one mapping.
+ * Errors: EFAULT part of the range is not mapped from this object.
  */
 struct hugepost_install {
 	__u32 size;
@@ -312,8 +313,9 @@ struct hugepost_install {
  *
  * The channel drops what it claimed and has not published: a FILL under way in
  * another thread ends with ECANCELED, and none of its target pages becomes
- * present after RESET returns. What is present stays. The channel's current
- * host page (see &struct hugepost_channel_stats) is forgotten.
+ * present after RESET returns. (If it waits for its source just then, it ends
+ * when that wait does.) What is present stays. The channel's current host page
+ * (see &struct hugepost_channel_stats) is forgotten.
  *
  * Errors: ENOENT no such channel.
  */
@@ -412,7 +414,7 @@ struct hugepost_wake {
  * host page, and finds the next run. libhugepost's hugepost_object_collapse()
  * does all of it and keeps advice, memory policy and mlock of the mapping.
  *
- * Errors: EFAULT the range is not mapped from this object by one mapping.
+ * Errors: EFAULT part of the range is not mapped from this object.
  */
 struct hugepost_collapse {
 	__u32 size;

@@ -128,21 +128,16 @@ const char *hugepost_open_hint(int err)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return "the hugepost device is not there: load the module with "
-		       "'modprobe hugepost', or with 'insmod hugepost.ko' where it was built";
+		return "the module is not loaded: 'modprobe hugepost', or 'insmod hugepost.ko'";
 	case EACCES:
 	case EPERM:
-		return "no permission for the hugepost device: join its group "
-		       "('adduser USER kvm', then log in again) or run as root";
+		return "no permission: join the group kvm ('adduser USER kvm'), or run as root";
 	case ENOTTY:
-		return "this is not a hugepost device: give " HUGEPOST_DEVICE
-		       ", or the node that the module made in its place";
+		return "this is not a hugepost device, as " HUGEPOST_DEVICE " is";
 	case EPROTO:
-		return "the loaded hugepost module is older than this library: rebuild the "
-		       "module from the library's version, 'rmmod hugepost' and load the new one";
+		return "the loaded module is older than libhugepost: rebuild and reload it";
 	case EPROTONOSUPPORT:
-		return "the loaded hugepost module is newer than this library: install the "
-		       "libhugepost that came with the module";
+		return "the loaded module is newer than libhugepost: update the library";
 	case ENOMEM:
 		return "not enough memory to open an object";
 	case EMFILE:

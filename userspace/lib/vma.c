@@ -8,7 +8,6 @@
  * the kernel merges the parts to one VMA only if they are alike.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,12 +94,13 @@ static void parse_flags(char *codes, struct hp_vma_attrs *attrs)
 
 static bool parse_header(const char *line, struct hp_vma *vma)
 {
+	unsigned long start, end;
+	unsigned long long offset;
 	char perms[5];
 
-	*vma = (struct hp_vma){ 0 };
-	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64, &vma->start, &vma->end, perms,
-		   &vma->offset) != 4)
+	if (sscanf(line, "%lx-%lx %4s %llx", &start, &end, perms, &offset) != 4)
 		return false;
+	*vma = (struct hp_vma){ .start = start, .end = end, .offset = offset };
 	vma->prot |= perms[0] == 'r' ? PROT_READ : 0;
 	vma->prot |= perms[1] == 'w' ? PROT_WRITE : 0;
 	vma->prot |= perms[2] == 'x' ? PROT_EXEC : 0;
@@ -150,7 +150,8 @@ static int get_policy(uintptr_t addr, struct policy *policy)
 	if (!syscall(SYS_get_mempolicy, &policy->mode, policy->nodes, NODES_MAX + 1UL, addr,
 		     MPOL_F_ADDR))
 		return 0;
-	return errno == ENOSYS ? 0 : -errno;
+	/* A kernel without NUMA has neither this call nor policies. */
+	return errno == EINVAL || errno == EFAULT ? -errno : 0;
 }
 
 static int apply_policy(uintptr_t start, size_t length, const struct policy *policy)

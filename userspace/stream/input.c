@@ -247,7 +247,8 @@ int input_open(struct input *input, const char *where, bool listening,
 		if (input->fd < 0)
 			err = problem(input, -errno, "cannot use standard input");
 	} else {
-		input->fd = open(where, O_RDONLY | O_CLOEXEC);
+		/* A FIFO's writer is waited for like its bytes, not here. */
+		input->fd = open(where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (input->fd < 0)
 			err = problem(input, -errno, "cannot open '%s'", where);
 	}

@@ -60,7 +60,7 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t total,
 {
 	int percent = total ? (double)done / total * 100 : -1, len;
 	uint64_t now;
-	char text[160];
+	char text[160], count[40] = "";
 
 	if (progress->quiet)
 		return;
@@ -69,13 +69,14 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t total,
 		return;
 	progress->next_ns = now + (progress->terminal ? BAR_NS : LINE_NS);
 
+	if (pages)
+		snprintf(count, sizeof(count), ", %" PRIu64 " pages", pages);
 	if (total)
-		len = snprintf(text, sizeof(text),
-			       "%s %3d %%, %" PRIu64 " of %" PRIu64 " MiB, %" PRIu64 " pages",
-			       progress->what, percent, done >> 20, total >> 20, pages);
+		len = snprintf(text, sizeof(text), "%s %3d %%, %" PRIu64 " of %" PRIu64 " MiB%s",
+			       progress->what, percent, done >> 20, total >> 20, count);
 	else
-		len = snprintf(text, sizeof(text), "%s %" PRIu64 " MiB, %" PRIu64 " pages",
-			       progress->what, done >> 20, pages);
+		len = snprintf(text, sizeof(text), "%s %" PRIu64 " MiB%s",
+			       progress->what, done >> 20, count);
 	if (progress->terminal)
 		draw(text, len, percent);
 	else

@@ -18,7 +18,7 @@ void progress_init(struct progress *progress, const char *what, bool quiet);
 
 /*
  * To be called often: @done of @total (0: not known) bytes are through, which
- * held @pages target pages. Draws a bar on a terminal, else a line now and then.
+ * held @pages target pages (0: not known). Draws a bar on a terminal, else a line now and then.
  */
 void progress_update(struct progress *progress, uint64_t done, uint64_t total,
 		     uint64_t pages);

@@ -3,25 +3,26 @@
 #ifndef HUGEPOST_TESTS_TAP_H
 #define HUGEPOST_TESTS_TAP_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static unsigned int tap_count, tap_failed;
 
-static inline void __attribute__((format(printf, 2, 3))) tap_ok(bool good, const char *format, ...)
+static inline void tap_result(bool good)
 {
-	va_list args;
-
 	tap_count++;
 	tap_failed += !good;
 	printf("%sok %u - ", good ? "" : "not ", tap_count);
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
 }
+
+/* One test, and its name in the manner of printf. */
+#define tap_ok(good, ...)		\
+	do {				\
+		tap_result(good);	\
+		printf(__VA_ARGS__);	\
+		putchar('\n');		\
+	} while (0)
 
 /* Ends the program where its preparations fail. */
 static inline void tap_need(bool good, const char *what)

@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rules that hold for every ioctl alike: sizes, flags, reserved fields,
+ * bad pointers, objects that are not set up. One row of HP_OPS is one ioctl, and
+ * each test runs once a row.
+ */
+#include <linux/types.h>
+#include <stddef.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+#include <linux/hugepost.h>
+#pragma GCC diagnostic pop
+
+#include "hugepost_test.h"
+
+#define PAGES	3			/* host pages of the object */
+#define ARENA	(4 * TP)		/* room for an argument, then nothing */
+
+/*
+ * name, ioctl, structure, size of its first version, known flags, offset of
+ * the reserved field (0: none), first and last of the outputs (size: none),
+ * works on an object that is not set up. Numbers are part of the ABI: none may
+ * change.
+ */
+#define HP_OPS(X)                                                              \
+	X(info, HUGEPOST_INFO, 0x00, hugepost_info, 40, 0x0, 0, 8, 40, true)   \
+	X(setup, HUGEPOST_SETUP, 0x01, hugepost_setup, 40, 0x3, 0, 32, 40,     \
+	  true)                                                                \
+	X(arm, HUGEPOST_ARM, 0x02, hugepost_arm, 16, 0x1, 12, 8, 12, false)    \
+	X(disarm, HUGEPOST_DISARM, 0x03, hugepost_disarm, 8, 0x0, 0, 8, 8,     \
+	  false)                                                               \
+	X(fill, HUGEPOST_FILL, 0x04, hugepost_fill, 48, 0x0, 28, 24, 48,       \
+	  false)                                                               \
+	X(install, HUGEPOST_INSTALL, 0x05, hugepost_install, 40, 0x0, 0, 24,   \
+	  40, false)                                                           \
+	X(reset, HUGEPOST_RESET, 0x06, hugepost_reset, 16, 0x0, 12, 16, 16,    \
+	  false)                                                               \
+	X(discard, HUGEPOST_DISCARD, 0x07, hugepost_discard, 32, 0x0, 0, 24,   \
+	  32, false)                                                           \
+	X(bitmap, HUGEPOST_BITMAP, 0x08, hugepost_bitmap, 40, 0x0, 0, 32, 40,  \
+	  false)                                                               \
+	X(wake, HUGEPOST_WAKE, 0x09, hugepost_wake, 24, 0x0, 0, 24, 24, false) \
+	X(collapse, HUGEPOST_COLLAPSE, 0x0a, hugepost_collapse, 40, 0x0, 0,    \
+	  24, 40, false)                                                       \
+	X(stats, HUGEPOST_STATS, 0x0b, hugepost_stats, 176, 0x0, 0, 24, 176,   \
+	  true)
+
+/* Rule: the numbers of ioctls and the layout of structures are as published. */
+#define CHECK_LAYOUT(name, ioc, nr, type, first, known, res, out, out_end, un) \
+	_Static_assert((ioc) == _IO(0xD8, nr), #name);                         \
+	_Static_assert(sizeof(struct type) >= (first), #type);                 \
+	_Static_assert(sizeof(struct type) % 8 == 0, #type);                   \
+	_Static_assert(offsetof(struct type, size) == 0, #type);               \
+	_Static_assert(offsetof(struct type, flags) == 4, #type);
+HP_OPS(CHECK_LAYOUT)
+_Static_assert(offsetof(struct hugepost_arm, __reserved) == 12, "arm");
+_Static_assert(offsetof(struct hugepost_fill, __reserved) == 28, "fill");
+_Static_assert(offsetof(struct hugepost_reset, __reserved) == 12, "reset");
+_Static_assert(sizeof(struct hugepost_fill_entry) == 32, "fill_entry");
+_Static_assert(sizeof(struct hugepost_channel_stats) == 64, "channel_stats");
+_Static_assert(sizeof(struct hugepost_event) == 32, "event");
+
+FIXTURE(op)
+{
+	char *arena;			/* ARENA bytes, then an unmapped page */
+	char *arg;			/* a good argument, without its tail */
+	int fd;
+	char *room;
+	char *mem;
+	char *buf;
+	struct hugepost_fill_entry entry;
+};
+
+FIXTURE_VARIANT(op)
+{
+	unsigned int cmd;
+	uint32_t size;			/* as this program was compiled */
+	uint32_t first;
+	uint32_t flags;
+	uint32_t reserved;
+	uint32_t out;
+	uint32_t out_end;
+	bool unset_ok;
+};
+
+#define ADD_VARIANT(name, ioc, nr, type, first_size, known, res, o, oe, un)    \
+	FIXTURE_VARIANT_ADD(op, name)                                          \
+	{                                                                      \
+		.cmd = (ioc), .size = sizeof(struct type),                     \
+		.first = (first_size), .flags = (known), .reserved = (res),    \
+		.out = (o), .out_end = (oe), .unset_ok = (un),                 \
+	};
+HP_OPS(ADD_VARIANT)
+
+/*
+ * Closes the object and makes one anew, in the same state each time. For what
+ * maps, host page 0 is complete, and was touched before it was; host page 1 is
+ * complete; of host page 2 the first target page is present. What SETUP is
+ * tried on is not set up.
+ */
+static int renew(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant)
+{
+	int ret;
+
+	if (self->fd >= 0)
+		close(self->fd);
+	self->fd = hp_open();
+	if (self->fd < 0 || variant->cmd == HUGEPOST_SETUP)
+		return self->fd < 0 ? self->fd : 0;
+
+	ret = hp_setup(self->fd, PAGES * HP, 2, 0);
+	if (ret)
+		return ret;
+	if (mmap(self->mem, PAGES * HP, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, self->fd, 0) == MAP_FAILED)
+		return -errno;
+	ret = hp_fill(self->fd, 0, 0, self->buf, TP, 0);
+	if (ret)
+		return ret;
+	*(volatile char *)self->mem = 1;
+	if (variant->cmd != HUGEPOST_INSTALL &&
+	    variant->cmd != HUGEPOST_COLLAPSE)
+		return hp_fill(self->fd, 0, 2 * HP, self->buf, TP, 0);
+	return hp_fill(self->fd, 0, TP, self->buf, 2 * HP, 0);
+}
+
+/* An argument with which the ioctl succeeds on a renewed object. */
+static void *good(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant)
+{
+	union {
+		uint32_t size;
+		struct hugepost_setup setup;
+		struct hugepost_fill fill;
+		struct hugepost_install install;
+		struct hugepost_discard discard;
+		struct hugepost_bitmap bitmap;
+		struct hugepost_wake wake;
+		struct hugepost_collapse collapse;
+		struct hugepost_stats stats;
+	} u = {};
+
+	switch (variant->cmd) {
+	case HUGEPOST_SETUP:
+		u.setup.length = PAGES * HP;
+		break;
+	case HUGEPOST_FILL:
+		self->entry = (struct hugepost_fill_entry){
+			.offset = 2 * HP,
+			.src = (uintptr_t)self->buf,
+			.len = 2 * TP,
+		};
+		u.fill.nr = 1;
+		u.fill.entries = (uintptr_t)&self->entry;
+		break;
+	case HUGEPOST_INSTALL:
+		u.install.addr = (uintptr_t)self->mem;
+		u.install.length = PAGES * HP;
+		break;
+	case HUGEPOST_DISCARD:
+		u.discard.length = HP;
+		break;
+	case HUGEPOST_BITMAP:
+		u.bitmap.length = HP;
+		u.bitmap.bitmap = (uintptr_t)self->buf;
+		break;
+	case HUGEPOST_WAKE:
+		u.wake.length = HP;
+		break;
+	case HUGEPOST_COLLAPSE:
+		u.collapse.addr = (uintptr_t)self->mem;
+		u.collapse.length = PAGES * HP;
+		break;
+	}
+	u.size = variant->size;
+	memcpy(self->arg, &u, variant->size);
+	return self->arg;
+}
+
+/* The good argument with another size, at the arena's start. */
+static char *sized(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant,
+		   uint32_t size)
+{
+	memset(self->arena, 0, ARENA);
+	memcpy(self->arena, good(self, variant), variant->size);
+	memcpy(self->arena, &size, sizeof(size));
+	return self->arena;
+}
+
+/* Disarms what a successful ARM left behind. */
+static void undo(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant,
+		 const void *arg)
+{
+	const struct hugepost_arm *arm = arg;
+
+	if (variant->cmd == HUGEPOST_ARM) {
+		close(arm->out_fd);
+		hp_disarm(self->fd);
+	}
+}
+
+FIXTURE_SETUP(op)
+{
+	self->fd = -1;
+	self->arena = mmap(NULL, ARENA + TP, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(self->arena, MAP_FAILED);
+	ASSERT_EQ(munmap(self->arena + ARENA, TP), 0);
+	self->arg = calloc(1, sizeof(struct hugepost_stats));
+	self->buf = calloc(2, HP);
+	ASSERT_NE(self->arg, NULL);
+	ASSERT_NE(self->buf, NULL);
+	/* Room for a mapping that is aligned as it must be. */
+	self->room = mmap(NULL, (PAGES + 1) * HP, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(self->room, MAP_FAILED);
+	self->mem = (char *)(((uintptr_t)self->room + HP - 1) & ~(HP - 1));
+	ASSERT_EQ(renew(self, variant), 0);
+}
+
+FIXTURE_TEARDOWN(op)
+{
+	munmap(self->room, (PAGES + 1) * HP);
+	close(self->fd);
+	munmap(self->arena, ARENA);
+	free(self->arg);
+	free(self->buf);
+}
+
+/* Rule: a structure shorter than its first version is EINVAL. */
+TEST_F(op, short)
+{
+	uint32_t size;
+
+	for (size = 0; size < variant->first; size++) {
+		char *arg = sized(self, variant, size);
+
+		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EINVAL)
+			TH_LOG("size %u", size);
+	}
+}
+
+/* Rule: the first version's size is enough, and nothing past it is written. */
+TEST_F(op, first_version)
+{
+	char *arg = sized(self, variant, variant->first);
+	uint32_t i;
+
+	memset(arg + variant->first, 0xa5, ARENA - variant->first);
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
+	for (i = variant->first; i < ARENA; i++)
+		ASSERT_EQ((unsigned char)arg[i], 0xa5);
+	undo(self, variant, arg);
+}
+
+/* Rule: a longer structure does the same if what is unknown of it is zero. */
+TEST_F(op, long_zero)
+{
+	const uint32_t sizes[] = { variant->size + 1, variant->size + 8,
+				   TP, TP + 1, ARENA };
+	char want[sizeof(struct hugepost_stats)];
+	char *arg = good(self, variant);
+	unsigned int i;
+	uint32_t j;
+
+	ASSERT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
+	undo(self, variant, arg);
+	memcpy(want, arg, variant->size);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ASSERT_EQ(renew(self, variant), 0);
+		arg = sized(self, variant, sizes[i]);
+		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
+		undo(self, variant, arg);
+		EXPECT_EQ(memcmp(arg, &sizes[i], sizeof(sizes[i])), 0);
+		EXPECT_EQ(memcmp(arg + 4, want + 4, variant->size - 4), 0)
+			TH_LOG("size %u", sizes[i]);
+		for (j = variant->size; j < ARENA; j++)
+			ASSERT_EQ(arg[j], 0);
+	}
+}
+
+/* Rule: a longer structure is E2BIG if what is unknown of it is not zero. */
+TEST_F(op, long_nonzero)
+{
+	const uint32_t places[] = { variant->size, variant->size + 7, TP - 1,
+				    TP, ARENA - 1 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		char *arg = sized(self, variant, ARENA);
+
+		arg[places[i]] = 1;
+		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -E2BIG)
+			TH_LOG("byte %u", places[i]);
+	}
+}
+
+/* Rule: a size that reaches beyond the caller's memory is EFAULT. */
+TEST_F(op, long_unmapped)
+{
+	const uint32_t sizes[] = { ARENA + 1, ARENA + TP, UINT32_MAX };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char *arg = sized(self, variant, sizes[i]);
+
+		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EFAULT)
+			TH_LOG("size %u", sizes[i]);
+	}
+}
+
+/* Rule: an unknown flag is EOPNOTSUPP, also on an object not set up. */
+TEST_F(op, unknown_flags)
+{
+	int fd = hp_open();
+	unsigned int bit;
+
+	ASSERT_GE(fd, 0);
+	for (bit = 0; bit < 32; bit++) {
+		uint32_t *arg = good(self, variant);
+
+		if (variant->flags & (1U << bit))
+			continue;
+		arg[1] = 1U << bit;
+		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EOPNOTSUPP)
+			TH_LOG("flag %#x", arg[1]);
+		arg[1] |= variant->flags;
+		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EOPNOTSUPP);
+		EXPECT_EQ(hp_call(fd, variant->cmd, arg), -EOPNOTSUPP);
+		EXPECT_EQ(arg[0], variant->size);
+	}
+	close(fd);
+}
+
+/* Rule: a reserved field that is not zero is EINVAL. */
+TEST_F(op, reserved)
+{
+	unsigned int bit;
+
+	for (bit = 0; variant->reserved && bit < 32; bit++) {
+		uint32_t *arg = good(self, variant);
+
+		arg[variant->reserved / 4] = 1U << bit;
+		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EINVAL)
+			TH_LOG("bit %u", bit);
+	}
+	EXPECT_EQ(hp_stats(self->fd).out_mode, HUGEPOST_MODE_UNARMED);
+}
+
+/* Rule: an object that is not set up is ENXIO, but for those that need none. */
+TEST_F(op, not_set_up)
+{
+	int fd = hp_open();
+
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(hp_call(fd, variant->cmd, good(self, variant)),
+		  variant->unset_ok ? 0 : -ENXIO);
+	close(fd);
+}
+
+/* Rule: an argument that cannot be read is EFAULT. */
+TEST_F(op, unreadable)
+{
+	char *half = self->arena + ARENA - variant->first / 2;
+
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, NULL), -EFAULT);
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, (void *)8), -EFAULT);
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, (void *)-8), -EFAULT);
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, self->arena + ARENA),
+		  -EFAULT);
+
+	/* The size is there, the rest is not. */
+	memcpy(half, &variant->size, sizeof(variant->size));
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, half), -EFAULT);
+	half = self->arena + ARENA - 2;
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, half), -EFAULT);
+}
+
+/* Rule: an argument that cannot be written is EFAULT. ARM stays undone. */
+TEST_F(op, unwritable)
+{
+	char *arg = sized(self, variant, variant->size);
+	int before, after;
+
+	before = dup(self->fd);
+	close(before);
+	ASSERT_EQ(mprotect(self->arena, ARENA, PROT_READ), 0);
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EFAULT);
+	ASSERT_EQ(mprotect(self->arena, ARENA, PROT_READ | PROT_WRITE), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_mode, HUGEPOST_MODE_UNARMED);
+	after = dup(self->fd);
+	close(after);
+	EXPECT_EQ(before, after);
+}
+
+/* Rule: an argument need not be aligned. */
+TEST_F(op, unaligned)
+{
+	char *arg = self->arena + 13;
+
+	memcpy(arg, good(self, variant), variant->size);
+	EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
+	memcpy(self->arg, arg, variant->size);
+	undo(self, variant, self->arg);
+}
+
+/* Rule: outputs do not depend on what they held; inputs are left alone. */
+TEST_F(op, outputs)
+{
+	char *zeros = good(self, variant);
+	char *ones = self->arena;
+	uint32_t i;
+
+	memcpy(ones, zeros, variant->size);
+	memset(ones + variant->out, 0xff, variant->out_end - variant->out);
+	if (variant->reserved)
+		memset(ones + variant->reserved, 0, 4);
+	ASSERT_EQ(hp_call(self->fd, variant->cmd, ones), 0);
+	undo(self, variant, ones);
+
+	ASSERT_EQ(renew(self, variant), 0);
+	zeros = good(self, variant);
+	ASSERT_EQ(hp_call(self->fd, variant->cmd, zeros), 0);
+	undo(self, variant, zeros);
+	EXPECT_EQ(memcmp(zeros, ones, variant->size), 0);
+
+	memcpy(ones, zeros, variant->size);
+	good(self, variant);
+	for (i = 0; i < variant->size; i++)
+		if (i < variant->out || i >= variant->out_end)
+			ASSERT_EQ(ones[i], self->arg[i])
+				TH_LOG("byte %u", i);
+}
+
+/* Rule: what is no ioctl of this module is ENOTTY. */
+TEST(unknown_ioctl)
+{
+	static const unsigned int known[] = {
+#define ADD_CMD(name, ioc, ...) (ioc),
+		HP_OPS(ADD_CMD)
+	};
+	const unsigned int nr_known = ARRAY_SIZE(known);
+	struct hugepost_stats arg = { .size = sizeof(arg) };
+	int fd = hp_new(HP, 1, 0), efd;
+	unsigned int i;
+
+	ASSERT_GE(fd, 0);
+	for (i = nr_known; i < 256; i++)
+		EXPECT_EQ(hp_call(fd, _IO(HUGEPOST_IOC_TYPE, i), &arg), -ENOTTY)
+			TH_LOG("number %u", i);
+	for (i = 0; i < 256; i++)
+		if (i != HUGEPOST_IOC_TYPE)
+			EXPECT_EQ(hp_call(fd, _IO(i, HUGEPOST_CMD_FILL), &arg),
+				  -ENOTTY)
+				TH_LOG("type %u", i);
+	for (i = 0; i < nr_known; i++) {
+		unsigned int nr = _IOC_NR(known[i]);
+
+		EXPECT_EQ(nr, i);
+		EXPECT_EQ(hp_call(fd, _IOR(HUGEPOST_IOC_TYPE, nr, arg), &arg),
+			  -ENOTTY);
+		EXPECT_EQ(hp_call(fd, _IOW(HUGEPOST_IOC_TYPE, nr, arg), &arg),
+			  -ENOTTY);
+		EXPECT_EQ(hp_call(fd, _IOWR(HUGEPOST_IOC_TYPE, nr, arg), &arg),
+			  -ENOTTY);
+	}
+	efd = hp_arm(fd, 0);
+	ASSERT_GE(efd, 0);
+	for (i = 0; i < nr_known; i++)
+		EXPECT_EQ(hp_call(efd, known[i], &arg), -ENOTTY);
+	close(efd);
+	close(fd);
+}
+
+/* Rule: INFO tells what the module can do, and changes nothing. */
+TEST(info)
+{
+	struct hugepost_info arg = { .size = sizeof(arg) };
+	int fd = hp_open();
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(hp_call(fd, HUGEPOST_INFO, &arg), 0);
+	EXPECT_EQ(arg.out_api_version, HUGEPOST_API_VERSION);
+	EXPECT_EQ(arg.out_channels_max, HUGEPOST_CHANNELS_MAX);
+	EXPECT_EQ(arg.out_features & HUGEPOST_FEATURE_PMD,
+		  HUGEPOST_FEATURE_PMD);
+	EXPECT_EQ(arg.out_features &
+		  ~(HUGEPOST_FEATURE_PMD | HUGEPOST_FEATURE_POISON), 0);
+	EXPECT_EQ(arg.out_host_page_sizes & HP, HP);
+	EXPECT_EQ(arg.out_target_page_sizes & TP, TP);
+	EXPECT_EQ(hp_stats(fd).out_length, 0);
+	EXPECT_EQ(hp_setup(fd, HP, 1, 0), 0);
+	close(fd);
+}
+
+/* Rule: the device is opened for reading and writing, or not at all. */
+TEST(open_modes)
+{
+	EXPECT_EQ(open(HUGEPOST_DEVICE, O_RDONLY), -1);
+	EXPECT_EQ(errno, EACCES);
+	EXPECT_EQ(open(HUGEPOST_DEVICE, O_WRONLY), -1);
+	EXPECT_EQ(errno, EACCES);
+	EXPECT_EQ(open(HUGEPOST_DEVICE, O_ACCMODE), -1);
+	EXPECT_EQ(errno, EACCES);
+}
+
+/* Rule: an object is no file: no position, no bytes but through a mapping. */
+TEST(not_a_file)
+{
+	int fd = hp_new(HP, 1, 0);
+	char byte = 0;
+
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(lseek(fd, 0, SEEK_END), -1);
+	EXPECT_EQ(errno, ESPIPE);
+	EXPECT_EQ(pread(fd, &byte, 1, 0), -1);
+	EXPECT_EQ(errno, ESPIPE);
+	EXPECT_EQ(pwrite(fd, &byte, 1, 0), -1);
+	EXPECT_EQ(errno, ESPIPE);
+	EXPECT_EQ(read(fd, &byte, 1), -1);
+	EXPECT_EQ(errno, EINVAL);
+	EXPECT_EQ(write(fd, &byte, 1), -1);
+	EXPECT_EQ(errno, EINVAL);
+	close(fd);
+}
+
+/* Rule: syncing an object succeeds and does nothing. */
+TEST(syncing)
+{
+	int fd = hp_new(HP, 1, 0);
+	char *mem;
+
+	ASSERT_GE(fd, 0);
+	mem = hp_map(fd, 0, HP);
+	ASSERT_NE(mem, MAP_FAILED);
+	mem[0] = 1;
+	EXPECT_EQ(msync(mem, HP, MS_SYNC), 0);
+	EXPECT_EQ(msync(mem, HP, MS_ASYNC), 0);
+	EXPECT_EQ(fsync(fd), 0);
+	EXPECT_EQ(fdatasync(fd), 0);
+	EXPECT_EQ(mem[0], 1);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
