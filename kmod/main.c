@@ -81,8 +81,8 @@ struct hp_ioctl_op {
 	int (*execute)(struct hp_object *obj, struct hp_ucmd *cmd);
 };
 
-#define HP_OP(_cmd, _fn, _struct, _last, _flags, _setup)                       \
-	[_IOC_NR(_cmd) - HUGEPOST_CMD_INFO] = {                                \
+#define HP_OP(_name, _fn, _struct, _last, _flags, _setup)                      \
+	[HUGEPOST_CMD_##_name] = {                                             \
 		.size = sizeof(_struct) +                                      \
 			BUILD_BUG_ON_ZERO(sizeof(union hp_arg) <               \
 					  sizeof(_struct)) +                   \
@@ -90,37 +90,30 @@ struct hp_ioctl_op {
 			BUILD_BUG_ON_ZERO(offsetof(_struct, flags) !=          \
 					  sizeof(u32)),                        \
 		.min_size = offsetofend(_struct, _last),                       \
-		.cmd = _cmd,                                                   \
+		.cmd = HUGEPOST_##_name,                                       \
 		.flags = _flags,                                               \
 		.needs_setup = _setup,                                         \
 		.execute = _fn,                                                \
 	}
 
 static const struct hp_ioctl_op hp_ioctl_ops[] = {
-	HP_OP(HUGEPOST_INFO, hp_info, struct hugepost_info,
-	      out_target_page_sizes, 0, false),
-	HP_OP(HUGEPOST_SETUP, hp_object_setup, struct hugepost_setup,
-	      out_allocated, HUGEPOST_SETUP_PREALLOC | HUGEPOST_SETUP_NODE,
+	HP_OP(INFO, hp_info, struct hugepost_info, out_target_page_sizes, 0,
 	      false),
-	HP_OP(HUGEPOST_ARM, hp_arm, struct hugepost_arm, __reserved,
+	HP_OP(SETUP, hp_object_setup, struct hugepost_setup, out_allocated,
+	      HUGEPOST_SETUP_PREALLOC | HUGEPOST_SETUP_NODE, false),
+	HP_OP(ARM, hp_arm, struct hugepost_arm, __reserved,
 	      HUGEPOST_ARM_NONBLOCK, true),
-	HP_OP(HUGEPOST_DISARM, hp_disarm, struct hugepost_disarm, flags, 0,
+	HP_OP(DISARM, hp_disarm, struct hugepost_disarm, flags, 0, true),
+	HP_OP(FILL, hp_fill, struct hugepost_fill, out_duplicates, 0, true),
+	HP_OP(INSTALL, hp_install, struct hugepost_install, out_single, 0,
 	      true),
-	HP_OP(HUGEPOST_FILL, hp_fill, struct hugepost_fill, out_duplicates, 0,
+	HP_OP(RESET, hp_reset, struct hugepost_reset, __reserved, 0, true),
+	HP_OP(DISCARD, hp_discard, struct hugepost_discard, out_pages, 0, true),
+	HP_OP(BITMAP, hp_bitmap, struct hugepost_bitmap, out_present, 0, true),
+	HP_OP(WAKE, hp_wake, struct hugepost_wake, length, 0, true),
+	HP_OP(COLLAPSE, hp_collapse, struct hugepost_collapse, out_length, 0,
 	      true),
-	HP_OP(HUGEPOST_INSTALL, hp_install, struct hugepost_install, out_single,
-	      0, true),
-	HP_OP(HUGEPOST_RESET, hp_reset, struct hugepost_reset, __reserved, 0,
-	      true),
-	HP_OP(HUGEPOST_DISCARD, hp_discard, struct hugepost_discard, out_pages,
-	      0, true),
-	HP_OP(HUGEPOST_BITMAP, hp_bitmap, struct hugepost_bitmap, out_present,
-	      0, true),
-	HP_OP(HUGEPOST_WAKE, hp_wake, struct hugepost_wake, length, 0, true),
-	HP_OP(HUGEPOST_COLLAPSE, hp_collapse, struct hugepost_collapse,
-	      out_length, 0, true),
-	HP_OP(HUGEPOST_STATS, hp_stats, struct hugepost_stats, out_poisoned, 0,
-	      false),
+	HP_OP(STATS, hp_stats, struct hugepost_stats, out_poisoned, 0, false),
 };
 
 /* Writes the argument back to the caller, as much of it as the caller has. */

@@ -166,12 +166,10 @@ TEST_F(object, zero_then_bytes)
 		ASSERT_EQ(hp_fill_pattern(self->fd, 1, i, 1, 3), 0);
 	for (i = 0; i < SUBS; i++) {
 		static const char zeros[TP];
+		const char *page = self->mem + i * TP;
 
-		if (i % 2) {
-			ASSERT_TRUE(hp_pattern_check(self->mem + i * TP, i, 3));
-		} else {
-			ASSERT_EQ(memcmp(self->mem + i * TP, zeros, TP), 0);
-		}
+		ASSERT_TRUE(i % 2 ? hp_pattern_check(page, i, 3) :
+				    !memcmp(page, zeros, TP));
 	}
 }
 
