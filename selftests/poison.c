@@ -99,7 +99,8 @@ static bool make_bad(int fd, char *addr)
 	unsigned int i;
 
 	/* Kernels differ in what they say of pages they do not know. */
-	if (madvise(addr, TP, MADV_HWPOISON) && errno != EBUSY)
+	if (madvise(addr, TP, MADV_HWPOISON) &&
+	    errno != EBUSY && errno != EHWPOISON)
 		return false;
 	for (i = 0; i < 2000; i++) {
 		if (hp_stats(fd).out_poisoned > before)

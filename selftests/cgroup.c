@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory and cgroups: who pays, and what happens at the limit.
+ */
+#include "hugepost_touch.h"
+
+#include <limits.h>
+
+#define CGROUP	"/sys/fs/cgroup"
+#define MIB	(1UL << 20)
+#define GIB	(1UL << 30)
+
+/*
+ * A cgroup with a limit, to set an object up in. All else is done from outside,
+ * so that only the object is charged. A bystander sleeps in the cgroup: it is
+ * the one that an OOM killer would find.
+ */
+FIXTURE(cgroup)
+{
+	char path[64];
+	int fd;
+	pid_t bystander;
+};
+
+static int write_file(const char *dir, const char *name, const char *value)
+{
+	char path[PATH_MAX];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* The number in a file of the cgroup, after @key if that is given. */
+static uint64_t cgroup_value(const char *dir, const char *name, const char *key)
+{
+	unsigned long long value = UINT64_MAX;
+	char path[PATH_MAX], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!key)
+			sscanf(line, "%llu", &value);
+		else if (!strncmp(line, key, strlen(key)) &&
+			 line[strlen(key)] == ' ')
+			sscanf(line + strlen(key), "%llu", &value);
+	}
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static uint64_t current(const char *dir)
+{
+	return cgroup_value(dir, "memory.current", NULL);
+}
+
+/* Is the cgroup charged at most @want, at once or soon? */
+static bool uncharged(const char *dir, uint64_t want)
+{
+	unsigned int i;
+
+	for (i = 0; i < 500 && current(dir) > want; i++)
+		usleep(10000);
+	return current(dir) <= want;
+}
+
+static int enter(const char *dir)
+{
+	return write_file(dir, "cgroup.procs", "0");
+}
+
+/* Sets an object up in the cgroup: its descriptor, or -errno. */
+static int new_in(const char *dir, uint64_t length, uint32_t channels,
+		  uint32_t flags)
+{
+	int fd, ret = enter(dir);
+
+	if (ret)
+		return ret;
+	fd = hp_new(length, channels, flags);
+	ret = enter(CGROUP);
+	return ret ? ret : fd;
+}
+
+/* Starts a process that sleeps in the cgroup, and returns when it does. */
+static pid_t bystander_start(const char *dir)
+{
+	int sync[2];
+	pid_t pid;
+	char byte;
+
+	if (pipe(sync))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		if (enter(dir) || write(sync[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(sync[1]);
+	if (read(sync[0], &byte, 1) != 1)
+		return -ECHILD;
+	close(sync[0]);
+	return pid;
+}
+
+FIXTURE_SETUP(cgroup)
+{
+	self->fd = -1;
+	write_file(CGROUP, "cgroup.subtree_control", "+memory");
+	snprintf(self->path, sizeof(self->path), CGROUP "/hugepost-%d",
+		 getpid());
+	if (mkdir(self->path, 0755))
+		SKIP(return, "no cgroup can be made in " CGROUP);
+	ASSERT_EQ(write_file(self->path, "memory.max", "64M"), 0);
+	self->bystander = bystander_start(self->path);
+	ASSERT_GT(self->bystander, 0);
+}
+
+FIXTURE_TEARDOWN(cgroup)
+{
+	EXPECT_EQ(cgroup_value(self->path, "memory.events", "oom"), 0);
+	EXPECT_EQ(cgroup_value(self->path, "memory.events", "oom_kill"), 0);
+	EXPECT_EQ(waitpid(self->bystander, NULL, WNOHANG), 0);
+	kill(self->bystander, SIGKILL);
+	waitpid(self->bystander, NULL, 0);
+	if (self->fd >= 0)
+		close(self->fd);
+	EXPECT_TRUE(uncharged(self->path, MIB));
+	EXPECT_EQ(rmdir(self->path), 0);
+}
+
+/* Rule: PREALLOC over the limit is ENOMEM, and kills nothing. */
+TEST_F(cgroup, prealloc)
+{
+	struct hugepost_setup arg = {
+		.size = sizeof(arg), .flags = HUGEPOST_SETUP_PREALLOC,
+		.length = 128 * MIB,
+	};
+
+	self->fd = hp_open();
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(enter(self->path), 0);
+	EXPECT_EQ(hp_call(self->fd, HUGEPOST_SETUP, &arg), -ENOMEM);
+	EXPECT_GE(arg.out_allocated, 48 * MIB);
+	EXPECT_LE(arg.out_allocated, 64 * MIB);
+	EXPECT_EQ(hp_stats(self->fd).out_length, 0);
+	EXPECT_TRUE(uncharged(self->path, 4 * MIB));
+	EXPECT_EQ(hp_setup(self->fd, 48 * MIB, 1, HUGEPOST_SETUP_PREALLOC), 0);
+	ASSERT_EQ(enter(CGROUP), 0);
+	EXPECT_GE(current(self->path), 48 * MIB);
+}
+
+/* Rule: a touch over the limit is SIGBUS for its thread, and harms no other. */
+TEST_F(cgroup, touch)
+{
+	char *mem;
+	unsigned int i, n = 0;
+
+	self->fd = new_in(self->path, 128 * MIB, 1, 0);
+	ASSERT_GE(self->fd, 0);
+	mem = hp_map(self->fd, 0, 128 * MIB);
+	ASSERT_NE(mem, MAP_FAILED);
+	for (i = 0; i < 64; i++) {
+		int sig = hp_touch(mem + i * HP, (int)i);
+
+		n += !sig;
+		EXPECT_TRUE(!sig || sig == SIGBUS);
+	}
+	EXPECT_GE(n, 24);
+	EXPECT_LT(n, 32);
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(mem[i * HP], (char)i);
+
+	/* What is discarded makes room again. */
+	EXPECT_EQ(hp_discard(self->fd, 0, 2 * HP), 2 * SUBS);
+	EXPECT_EQ(hp_touch(mem + 63 * HP, 1), 0);
+	munmap(mem, 128 * MIB);
+}
+
+/* Rule: a FILL over the limit is ENOMEM; what fitted is done and stays. */
+TEST_F(cgroup, fill)
+{
+	struct hugepost_fill_entry e[64];
+	uint64_t bits[64 * SUBS / 64];
+	struct hugepost_fill out;
+	char page[TP];
+	unsigned int i;
+	char *mem;
+
+	memset(page, 0x5a, TP);
+	for (i = 0; i < 64; i++)
+		e[i] = (struct hugepost_fill_entry){
+			.offset = i * HP, .src = (uintptr_t)page, .len = TP,
+		};
+	self->fd = new_in(self->path, 128 * MIB, 1, 0);
+	ASSERT_GE(self->fd, 0);
+	EXPECT_EQ(hp_fill_entries(self->fd, 0, e, 64, &out), -ENOMEM);
+	EXPECT_GE(out.out_done, 24);
+	EXPECT_LE(out.out_done, 32);
+	EXPECT_EQ(out.out_bytes, out.out_done * TP);
+	EXPECT_EQ(hp_bitmap(self->fd, 0, 128 * MIB, bits), out.out_done);
+	mem = hp_map(self->fd, 0, 128 * MIB);
+	ASSERT_NE(mem, MAP_FAILED);
+	EXPECT_EQ(mem[(out.out_done - 1) * HP + TP - 1], 0x5a);
+	munmap(mem, 128 * MIB);
+
+	/* With room again, the rest is done; zeros need none. */
+	EXPECT_EQ(hp_fill(self->fd, 0, 40 * HP, NULL, HP, HUGEPOST_FILL_ZERO),
+		  0);
+	ASSERT_EQ(write_file(self->path, "memory.max", "max"), 0);
+	i = out.out_done;
+	EXPECT_EQ(hp_fill_entries(self->fd, 0, e + i, 64 - i, &out), 0);
+	EXPECT_EQ(out.out_duplicates, 1);
+}
+
+/* Rule: the module's own state over the limit is ENOMEM, too, no OOM kill. */
+TEST_F(cgroup, state)
+{
+	struct hugepost_fill_entry e = {
+		.len = 1024 * GIB, .flags = HUGEPOST_FILL_ZERO,
+	};
+	struct hugepost_fill out;
+
+	ASSERT_EQ(write_file(self->path, "memory.max", "8M"), 0);
+	self->fd = new_in(self->path, e.len, 1, 0);
+	ASSERT_GE(self->fd, 0);
+	EXPECT_EQ(hp_fill_entries(self->fd, 0, &e, 1, &out), -ENOMEM);
+	EXPECT_GT(hp_stats(self->fd).out_zero, 0);
+
+	/* The rest is done when there is room. */
+	ASSERT_EQ(write_file(self->path, "memory.max", "64M"), 0);
+	EXPECT_EQ(hp_fill_entries(self->fd, 0, &e, 1, &out), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_zero, e.len / HP);
+}
+
+/* Rule: a SETUP whose own state is over the limit is ENOMEM, no OOM kill. */
+TEST_F(cgroup, setup_state)
+{
+	int status = -1;
+	pid_t pid;
+
+	ASSERT_EQ(write_file(self->path, "memory.max", "1M"), 0);
+	pid = fork();
+	if (!pid)
+		_exit(new_in(self->path, 64 * 1024 * GIB, 1, 0) != -ENOMEM);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(WEXITSTATUS(status), 0);
+	EXPECT_TRUE(uncharged(self->path, MIB / 2));
+}
+
+/* Rule: the cgroup of SETUP pays, whoever fills or touches. */
+TEST_F(cgroup, who_pays)
+{
+	char other[sizeof(self->path) + 8];
+	uint64_t before;
+	unsigned int i;
+	char *mem;
+
+	snprintf(other, sizeof(other), "%s-other", self->path);
+	ASSERT_EQ(mkdir(other, 0755), 0);
+	self->fd = new_in(self->path, 64 * MIB, 1, 0);
+	ASSERT_GE(self->fd, 0);
+	before = current(self->path);
+	ASSERT_EQ(enter(other), 0);
+	mem = hp_map(self->fd, 0, 64 * MIB);
+	ASSERT_NE(mem, MAP_FAILED);
+	for (i = 0; i < 12; i++)
+		ASSERT_EQ(i % 2 ? hp_fill_pattern(self->fd, 0, i * SUBS, 1, 1) :
+			  hp_touch(mem + i * HP, 1), 0);
+	EXPECT_GE(current(self->path), before + 11 * HP);
+	EXPECT_LT(current(other), 8 * MIB);
+
+	/* The limit holds for it, too. */
+	for (; i < 32; i++)
+		if (hp_fill_pattern(self->fd, 0, i * SUBS, 1, 1))
+			break;
+	EXPECT_GE(i, 24);
+	EXPECT_LT(i, 32);
+	EXPECT_EQ(cgroup_value(other, "memory.events", "max"), 0);
+
+	EXPECT_EQ(hp_discard(self->fd, 0, 64 * MIB), SUBS * 6 + i - 6);
+	EXPECT_TRUE(uncharged(self->path, before + 2 * HP));
+	munmap(mem, 64 * MIB);
+	EXPECT_EQ(enter(CGROUP), 0);
+	EXPECT_EQ(rmdir(other), 0);
+}
+
+/* Rule: with PREALLOC no memory is needed after SETUP, whatever is done. */
+TEST_F(cgroup, prealloc_suffices)
+{
+	const unsigned int pages = 8;
+	uint64_t max, hits, h;
+	unsigned int round;
+	char value[32];
+	char *mem;
+	int efd;
+
+	self->fd = new_in(self->path, pages * HP, 4, HUGEPOST_SETUP_PREALLOC);
+	ASSERT_GE(self->fd, 0);
+	EXPECT_EQ(hp_stats(self->fd).out_memory, pages * HP);
+	mem = hp_map(self->fd, 0, pages * HP);
+	ASSERT_NE(mem, MAP_FAILED);
+	max = current(self->path);
+	EXPECT_GE(max, pages * HP);
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)max);
+	ASSERT_EQ(write_file(self->path, "memory.max", value), 0);
+	hits = cgroup_value(self->path, "memory.events", "max");
+
+	for (round = 0; round < 3; round++) {
+		for (h = 0; h < pages; h++) {
+			uint64_t tp = h * SUBS;
+
+			switch ((h + round) % 4) {
+			case 0:
+				EXPECT_EQ(hp_fill_pattern(self->fd, h % 4, tp,
+							  SUBS, round), 0);
+				break;
+			case 1:
+				EXPECT_EQ(hp_fill_pattern(self->fd, h % 4, tp,
+							  1, round), 0);
+				EXPECT_EQ(hp_fill(self->fd, h % 4, h * HP + TP,
+						  NULL, HP - TP,
+						  HUGEPOST_FILL_ZERO), 0);
+				break;
+			case 2:
+				EXPECT_EQ(hp_fill(self->fd, h % 4, h * HP, NULL,
+						  HP, HUGEPOST_FILL_ZERO), 0);
+				EXPECT_EQ(hp_fill(self->fd, h % 4, h * HP, mem,
+						  TP, HUGEPOST_FILL_REPLACE),
+					  0);
+				break;
+			}
+			EXPECT_EQ(hp_touch(mem + h * HP + 7, (int)h), 0);
+			EXPECT_EQ(hp_discard(self->fd, h * HP + 9 * TP, TP), 1);
+			EXPECT_EQ(hp_touch(mem + h * HP + 9 * TP, 1), 0);
+		}
+		efd = hp_arm(self->fd, 0);
+		ASSERT_GE(efd, 0);
+		EXPECT_EQ(hp_discard(self->fd, 0, 2 * HP), 2 * SUBS);
+		EXPECT_EQ(hp_fill_pattern(self->fd, 1, 1, SUBS, round), 0);
+		EXPECT_TRUE(hp_pattern_check(mem + TP, 1, round));
+		EXPECT_EQ(hp_reset(self->fd, 1), 0);
+		EXPECT_EQ(hp_disarm(self->fd), 0);
+		close(efd);
+		EXPECT_EQ(hp_stats(self->fd).out_memory, pages * HP);
+		EXPECT_GT(hp_discard(self->fd, 0, pages * HP), 0);
+		EXPECT_EQ(hp_stats(self->fd).out_staging, pages * HP);
+	}
+	EXPECT_EQ(cgroup_value(self->path, "memory.events", "max"), hits);
+	munmap(mem, pages * HP);
+}
+
+TEST_HARNESS_MAIN
