@@ -141,6 +141,8 @@ static int hp_object_stage(struct hp_object *obj)
 
 static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 {
+	/* A limit that is reached is an error, not a kill. */
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL;
 	unsigned int i;
 	int ret;
 
@@ -158,10 +160,8 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 	obj->memcg = get_mem_cgroup_from_mm(current->mm);
 
 	ret = -ENOMEM;
-	obj->chunks = kvcalloc(obj->nr_chunks, sizeof(*obj->chunks),
-			       GFP_KERNEL_ACCOUNT);
-	obj->channels = kvcalloc(obj->nr_channels, sizeof(*obj->channels),
-				 GFP_KERNEL_ACCOUNT);
+	obj->chunks = kvcalloc(obj->nr_chunks, sizeof(*obj->chunks), gfp);
+	obj->channels = kvcalloc(obj->nr_channels, sizeof(*obj->channels), gfp);
 	if (!obj->chunks || !obj->channels)
 		goto err_free;
 
