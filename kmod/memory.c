@@ -155,7 +155,7 @@ struct hp_bits *hp_bits_alloc(struct hp_object *obj)
 	bits = kzalloc(sizeof(*bits),
 		       obj->prealloc ? GFP_KERNEL | __GFP_NOFAIL :
 				       GFP_KERNEL_ACCOUNT |
-				       __GFP_RETRY_MAYFAIL);
+				       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	set_active_memcg(old);
 	if (bits)
 		atomic64_add(sizeof(*bits), &obj->count.metadata);
@@ -193,7 +193,8 @@ struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 
 	old = set_active_memcg(obj->memcg);
 	chunk = kzalloc(sizeof(*chunk),
-			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+			__GFP_NOWARN);
 	set_active_memcg(old);
 	if (!chunk)
 		return NULL;

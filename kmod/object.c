@@ -142,7 +142,8 @@ static int hp_object_stage(struct hp_object *obj)
 static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 {
 	/* A limit that is reached is an error, not a kill. */
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL;
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+			  __GFP_NOWARN;
 	unsigned int i;
 	int ret;
 

@@ -61,19 +61,8 @@ _Static_assert(sizeof(struct hugepost_fill_entry) == 32, "fill_entry");
 _Static_assert(sizeof(struct hugepost_channel_stats) == 64, "channel_stats");
 _Static_assert(sizeof(struct hugepost_event) == 32, "event");
 
-FIXTURE(op)
-{
-	char *arena;			/* ARENA bytes, then an unmapped page */
-	char *arg;			/* a good argument, without its tail */
-	int fd;
-	char *room;
-	char *mem;
-	char *buf;
-	struct hugepost_fill_entry entry;
-};
-
-FIXTURE_VARIANT(op)
-{
+/* A row of HP_OPS. */
+struct rule {
 	unsigned int cmd;
 	uint32_t size;			/* as this program was compiled */
 	uint32_t first;
@@ -84,12 +73,37 @@ FIXTURE_VARIANT(op)
 	bool unset_ok;
 };
 
+/* What an ioctl is tried on. */
+struct op {
+	const struct rule *rule;
+	char *arena;			/* ARENA bytes, then an unmapped page */
+	char *arg;			/* a good argument, without its tail */
+	int fd;
+	char *room;
+	char *mem;
+	char *buf;
+	struct hugepost_fill_entry entry;
+};
+
+FIXTURE(op)
+{
+	struct op op;
+};
+
+FIXTURE_VARIANT(op)
+{
+	struct rule rule;
+};
+
 #define ADD_VARIANT(name, ioc, nr, type, first_size, known, res, o, oe, un)    \
 	FIXTURE_VARIANT_ADD(op, name)                                          \
 	{                                                                      \
-		.cmd = (ioc), .size = sizeof(struct type),                     \
-		.first = (first_size), .flags = (known), .reserved = (res),    \
-		.out = (o), .out_end = (oe), .unset_ok = (un),                 \
+		.rule = {                                                      \
+			.cmd = (ioc), .size = sizeof(struct type),             \
+			.first = (first_size), .flags = (known),               \
+			.reserved = (res), .out = (o), .out_end = (oe),        \
+			.unset_ok = (un),                                      \
+		},                                                             \
 	};
 HP_OPS(ADD_VARIANT)
 
@@ -99,34 +113,34 @@ HP_OPS(ADD_VARIANT)
  * complete; of host page 2 the first target page is present. What SETUP is
  * tried on is not set up.
  */
-static int renew(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant)
+static int renew(struct op *op)
 {
 	int ret;
 
-	if (self->fd >= 0)
-		close(self->fd);
-	self->fd = hp_open();
-	if (self->fd < 0 || variant->cmd == HUGEPOST_SETUP)
-		return self->fd < 0 ? self->fd : 0;
+	if (op->fd >= 0)
+		close(op->fd);
+	op->fd = hp_open();
+	if (op->fd < 0 || op->rule->cmd == HUGEPOST_SETUP)
+		return op->fd < 0 ? op->fd : 0;
 
-	ret = hp_setup(self->fd, PAGES * HP, 2, 0);
+	ret = hp_setup(op->fd, PAGES * HP, 2, 0);
 	if (ret)
 		return ret;
-	if (mmap(self->mem, PAGES * HP, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, self->fd, 0) == MAP_FAILED)
+	if (mmap(op->mem, PAGES * HP, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, op->fd, 0) == MAP_FAILED)
 		return -errno;
-	ret = hp_fill(self->fd, 0, 0, self->buf, TP, 0);
+	ret = hp_fill(op->fd, 0, 0, op->buf, TP, 0);
 	if (ret)
 		return ret;
-	*(volatile char *)self->mem = 1;
-	if (variant->cmd != HUGEPOST_INSTALL &&
-	    variant->cmd != HUGEPOST_COLLAPSE)
-		return hp_fill(self->fd, 0, 2 * HP, self->buf, TP, 0);
-	return hp_fill(self->fd, 0, TP, self->buf, 2 * HP, 0);
+	*(volatile char *)op->mem = 1;
+	if (op->rule->cmd != HUGEPOST_INSTALL &&
+	    op->rule->cmd != HUGEPOST_COLLAPSE)
+		return hp_fill(op->fd, 0, 2 * HP, op->buf, TP, 0);
+	return hp_fill(op->fd, 0, TP, op->buf, 2 * HP, 0);
 }
 
 /* An argument with which the ioctl succeeds on a renewed object. */
-static void *good(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant)
+static void *good(struct op *op)
 {
 	union {
 		uint32_t size;
@@ -140,21 +154,21 @@ static void *good(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant)
 		struct hugepost_stats stats;
 	} u = {};
 
-	switch (variant->cmd) {
+	switch (op->rule->cmd) {
 	case HUGEPOST_SETUP:
 		u.setup.length = PAGES * HP;
 		break;
 	case HUGEPOST_FILL:
-		self->entry = (struct hugepost_fill_entry){
+		op->entry = (struct hugepost_fill_entry){
 			.offset = 2 * HP,
-			.src = (uintptr_t)self->buf,
+			.src = (uintptr_t)op->buf,
 			.len = 2 * TP,
 		};
 		u.fill.nr = 1;
-		u.fill.entries = (uintptr_t)&self->entry;
+		u.fill.entries = (uintptr_t)&op->entry;
 		break;
 	case HUGEPOST_INSTALL:
-		u.install.addr = (uintptr_t)self->mem;
+		u.install.addr = (uintptr_t)op->mem;
 		u.install.length = PAGES * HP;
 		break;
 	case HUGEPOST_DISCARD:
@@ -162,69 +176,70 @@ static void *good(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant)
 		break;
 	case HUGEPOST_BITMAP:
 		u.bitmap.length = HP;
-		u.bitmap.bitmap = (uintptr_t)self->buf;
+		u.bitmap.bitmap = (uintptr_t)op->buf;
 		break;
 	case HUGEPOST_WAKE:
 		u.wake.length = HP;
 		break;
 	case HUGEPOST_COLLAPSE:
-		u.collapse.addr = (uintptr_t)self->mem;
+		u.collapse.addr = (uintptr_t)op->mem;
 		u.collapse.length = PAGES * HP;
 		break;
 	}
-	u.size = variant->size;
-	memcpy(self->arg, &u, variant->size);
-	return self->arg;
+	u.size = op->rule->size;
+	memcpy(op->arg, &u, op->rule->size);
+	return op->arg;
 }
 
 /* The good argument with another size, at the arena's start. */
-static char *sized(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant,
-		   uint32_t size)
+static char *sized(struct op *op, uint32_t size)
 {
-	memset(self->arena, 0, ARENA);
-	memcpy(self->arena, good(self, variant), variant->size);
-	memcpy(self->arena, &size, sizeof(size));
-	return self->arena;
+	memset(op->arena, 0, ARENA);
+	memcpy(op->arena, good(op), op->rule->size);
+	memcpy(op->arena, &size, sizeof(size));
+	return op->arena;
 }
 
 /* Disarms what a successful ARM left behind. */
-static void undo(FIXTURE_DATA(op) *self, const FIXTURE_VARIANT(op) *variant,
-		 const void *arg)
+static void undo(struct op *op, const void *arg)
 {
 	const struct hugepost_arm *arm = arg;
 
-	if (variant->cmd == HUGEPOST_ARM) {
+	if (op->rule->cmd == HUGEPOST_ARM) {
 		close(arm->out_fd);
-		hp_disarm(self->fd);
+		hp_disarm(op->fd);
 	}
 }
 
 FIXTURE_SETUP(op)
 {
-	self->fd = -1;
-	self->arena = mmap(NULL, ARENA + TP, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(self->arena, MAP_FAILED);
-	ASSERT_EQ(munmap(self->arena + ARENA, TP), 0);
-	self->arg = calloc(1, sizeof(struct hugepost_stats));
-	self->buf = calloc(2, HP);
-	ASSERT_NE(self->arg, NULL);
-	ASSERT_NE(self->buf, NULL);
+	struct op *op = &self->op;
+
+	op->rule = &variant->rule;
+	op->fd = -1;
+	op->arena = mmap(NULL, ARENA + TP, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(op->arena, MAP_FAILED);
+	ASSERT_EQ(munmap(op->arena + ARENA, TP), 0);
+	op->arg = calloc(1, sizeof(struct hugepost_stats));
+	op->buf = calloc(2, HP);
+	ASSERT_NE(op->arg, NULL);
+	ASSERT_NE(op->buf, NULL);
 	/* Room for a mapping that is aligned as it must be. */
-	self->room = mmap(NULL, (PAGES + 1) * HP, PROT_NONE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(self->room, MAP_FAILED);
-	self->mem = (char *)(((uintptr_t)self->room + HP - 1) & ~(HP - 1));
-	ASSERT_EQ(renew(self, variant), 0);
+	op->room = mmap(NULL, (PAGES + 1) * HP, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(op->room, MAP_FAILED);
+	op->mem = (char *)(((uintptr_t)op->room + HP - 1) & ~(HP - 1));
+	ASSERT_EQ(renew(op), 0);
 }
 
 FIXTURE_TEARDOWN(op)
 {
-	munmap(self->room, (PAGES + 1) * HP);
-	close(self->fd);
-	munmap(self->arena, ARENA);
-	free(self->arg);
-	free(self->buf);
+	munmap(self->op.room, (PAGES + 1) * HP);
+	close(self->op.fd);
+	munmap(self->op.arena, ARENA);
+	free(self->op.arg);
+	free(self->op.buf);
 }
 
 /* Rule: a structure shorter than its first version is EINVAL. */
@@ -232,10 +247,10 @@ TEST_F(op, short)
 {
 	uint32_t size;
 
-	for (size = 0; size < variant->first; size++) {
-		char *arg = sized(self, variant, size);
+	for (size = 0; size < variant->rule.first; size++) {
+		char *arg = sized(&self->op, size);
 
-		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EINVAL)
+		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -EINVAL)
 			TH_LOG("size %u", size);
 	}
 }
@@ -243,38 +258,38 @@ TEST_F(op, short)
 /* Rule: the first version's size is enough, and nothing past it is written. */
 TEST_F(op, first_version)
 {
-	char *arg = sized(self, variant, variant->first);
+	char *arg = sized(&self->op, variant->rule.first);
 	uint32_t i;
 
-	memset(arg + variant->first, 0xa5, ARENA - variant->first);
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
-	for (i = variant->first; i < ARENA; i++)
+	memset(arg + variant->rule.first, 0xa5, ARENA - variant->rule.first);
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), 0);
+	for (i = variant->rule.first; i < ARENA; i++)
 		ASSERT_EQ((unsigned char)arg[i], 0xa5);
-	undo(self, variant, arg);
+	undo(&self->op, arg);
 }
 
 /* Rule: a longer structure does the same if what is unknown of it is zero. */
 TEST_F(op, long_zero)
 {
-	const uint32_t sizes[] = { variant->size + 1, variant->size + 8,
+	const uint32_t sizes[] = { variant->rule.size + 1, variant->rule.size + 8,
 				   TP - 1, TP };
 	char want[sizeof(struct hugepost_stats)];
-	char *arg = good(self, variant);
+	char *arg = good(&self->op);
 	unsigned int i;
 	uint32_t j;
 
-	ASSERT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
-	undo(self, variant, arg);
-	memcpy(want, arg, variant->size);
+	ASSERT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), 0);
+	undo(&self->op, arg);
+	memcpy(want, arg, variant->rule.size);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		ASSERT_EQ(renew(self, variant), 0);
-		arg = sized(self, variant, sizes[i]);
-		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
-		undo(self, variant, arg);
+		ASSERT_EQ(renew(&self->op), 0);
+		arg = sized(&self->op, sizes[i]);
+		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), 0);
+		undo(&self->op, arg);
 		EXPECT_EQ(memcmp(arg, &sizes[i], sizeof(sizes[i])), 0);
-		EXPECT_EQ(memcmp(arg + 4, want + 4, variant->size - 4), 0)
+		EXPECT_EQ(memcmp(arg + 4, want + 4, variant->rule.size - 4), 0)
 			TH_LOG("size %u", sizes[i]);
-		for (j = variant->size; j < ARENA; j++)
+		for (j = variant->rule.size; j < ARENA; j++)
 			ASSERT_EQ(arg[j], 0);
 	}
 }
@@ -282,14 +297,14 @@ TEST_F(op, long_zero)
 /* Rule: a longer structure is E2BIG if what is unknown of it is not zero. */
 TEST_F(op, long_nonzero)
 {
-	const uint32_t places[] = { variant->size, variant->size + 7, TP - 1 };
+	const uint32_t places[] = { variant->rule.size, variant->rule.size + 7, TP - 1 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		char *arg = sized(self, variant, TP);
+		char *arg = sized(&self->op, TP);
 
 		arg[places[i]] = 1;
-		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -E2BIG)
+		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -E2BIG)
 			TH_LOG("byte %u", places[i]);
 	}
 }
@@ -302,9 +317,9 @@ TEST_F(op, longer_than_page)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		char *arg = sized(self, variant, sizes[i]);
+		char *arg = sized(&self->op, sizes[i]);
 
-		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -E2BIG)
+		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -E2BIG)
 			TH_LOG("size %u", sizes[i]);
 	}
 }
@@ -312,12 +327,12 @@ TEST_F(op, longer_than_page)
 /* Rule: a size that reaches beyond the caller's memory is EFAULT. */
 TEST_F(op, long_unmapped)
 {
-	const uint32_t size = variant->size + 8;
-	char *arg = self->arena + ARENA - variant->size;
+	const uint32_t size = variant->rule.size + 8;
+	char *arg = self->op.arena + ARENA - variant->rule.size;
 
-	memcpy(arg, good(self, variant), variant->size);
+	memcpy(arg, good(&self->op), variant->rule.size);
 	memcpy(arg, &size, sizeof(size));
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EFAULT);
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -EFAULT);
 }
 
 /* Rule: an unknown flag is EOPNOTSUPP, also on an object not set up. */
@@ -328,17 +343,17 @@ TEST_F(op, unknown_flags)
 
 	ASSERT_GE(fd, 0);
 	for (bit = 0; bit < 32; bit++) {
-		uint32_t *arg = good(self, variant);
+		uint32_t *arg = good(&self->op);
 
-		if (variant->flags & (1U << bit))
+		if (variant->rule.flags & (1U << bit))
 			continue;
 		arg[1] = 1U << bit;
-		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EOPNOTSUPP)
+		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -EOPNOTSUPP)
 			TH_LOG("flag %#x", arg[1]);
-		arg[1] |= variant->flags;
-		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EOPNOTSUPP);
-		EXPECT_EQ(hp_call(fd, variant->cmd, arg), -EOPNOTSUPP);
-		EXPECT_EQ(arg[0], variant->size);
+		arg[1] |= variant->rule.flags;
+		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -EOPNOTSUPP);
+		EXPECT_EQ(hp_call(fd, variant->rule.cmd, arg), -EOPNOTSUPP);
+		EXPECT_EQ(arg[0], variant->rule.size);
 	}
 	close(fd);
 }
@@ -348,14 +363,14 @@ TEST_F(op, reserved)
 {
 	unsigned int bit;
 
-	for (bit = 0; variant->reserved && bit < 32; bit++) {
-		uint32_t *arg = good(self, variant);
+	for (bit = 0; variant->rule.reserved && bit < 32; bit++) {
+		uint32_t *arg = good(&self->op);
 
-		arg[variant->reserved / 4] = 1U << bit;
-		EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EINVAL)
+		arg[variant->rule.reserved / 4] = 1U << bit;
+		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -EINVAL)
 			TH_LOG("bit %u", bit);
 	}
-	EXPECT_EQ(hp_stats(self->fd).out_mode, HUGEPOST_MODE_UNARMED);
+	EXPECT_EQ(hp_stats(self->op.fd).out_mode, HUGEPOST_MODE_UNARMED);
 }
 
 /* Rule: an object that is not set up is ENXIO, but for those that need none. */
@@ -364,42 +379,42 @@ TEST_F(op, not_set_up)
 	int fd = hp_open();
 
 	ASSERT_GE(fd, 0);
-	EXPECT_EQ(hp_call(fd, variant->cmd, good(self, variant)),
-		  variant->unset_ok ? 0 : -ENXIO);
+	EXPECT_EQ(hp_call(fd, variant->rule.cmd, good(&self->op)),
+		  variant->rule.unset_ok ? 0 : -ENXIO);
 	close(fd);
 }
 
 /* Rule: an argument that cannot be read is EFAULT. */
 TEST_F(op, unreadable)
 {
-	char *half = self->arena + ARENA - variant->first / 2;
+	char *half = self->op.arena + ARENA - variant->rule.first / 2;
 
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, NULL), -EFAULT);
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, (void *)8), -EFAULT);
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, (void *)-8), -EFAULT);
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, self->arena + ARENA),
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, NULL), -EFAULT);
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, (void *)8), -EFAULT);
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, (void *)-8), -EFAULT);
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, self->op.arena + ARENA),
 		  -EFAULT);
 
 	/* The size is there, the rest is not. */
-	memcpy(half, &variant->size, sizeof(variant->size));
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, half), -EFAULT);
-	half = self->arena + ARENA - 2;
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, half), -EFAULT);
+	memcpy(half, &variant->rule.size, sizeof(variant->rule.size));
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, half), -EFAULT);
+	half = self->op.arena + ARENA - 2;
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, half), -EFAULT);
 }
 
 /* Rule: an argument that cannot be written is EFAULT. ARM stays undone. */
 TEST_F(op, unwritable)
 {
-	char *arg = sized(self, variant, variant->size);
+	char *arg = sized(&self->op, variant->rule.size);
 	int before, after;
 
-	before = dup(self->fd);
+	before = dup(self->op.fd);
 	close(before);
-	ASSERT_EQ(mprotect(self->arena, ARENA, PROT_READ), 0);
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), -EFAULT);
-	ASSERT_EQ(mprotect(self->arena, ARENA, PROT_READ | PROT_WRITE), 0);
-	EXPECT_EQ(hp_stats(self->fd).out_mode, HUGEPOST_MODE_UNARMED);
-	after = dup(self->fd);
+	ASSERT_EQ(mprotect(self->op.arena, ARENA, PROT_READ), 0);
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), -EFAULT);
+	ASSERT_EQ(mprotect(self->op.arena, ARENA, PROT_READ | PROT_WRITE), 0);
+	EXPECT_EQ(hp_stats(self->op.fd).out_mode, HUGEPOST_MODE_UNARMED);
+	after = dup(self->op.fd);
 	close(after);
 	EXPECT_EQ(before, after);
 }
@@ -407,39 +422,39 @@ TEST_F(op, unwritable)
 /* Rule: an argument need not be aligned. */
 TEST_F(op, unaligned)
 {
-	char *arg = self->arena + 13;
+	char *arg = self->op.arena + 13;
 
-	memcpy(arg, good(self, variant), variant->size);
-	EXPECT_EQ(hp_call(self->fd, variant->cmd, arg), 0);
-	memcpy(self->arg, arg, variant->size);
-	undo(self, variant, self->arg);
+	memcpy(arg, good(&self->op), variant->rule.size);
+	EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), 0);
+	memcpy(self->op.arg, arg, variant->rule.size);
+	undo(&self->op, self->op.arg);
 }
 
 /* Rule: outputs do not depend on what they held; inputs are left alone. */
 TEST_F(op, outputs)
 {
-	char *zeros = good(self, variant);
-	char *ones = self->arena;
+	char *zeros = good(&self->op);
+	char *ones = self->op.arena;
 	uint32_t i;
 
-	memcpy(ones, zeros, variant->size);
-	memset(ones + variant->out, 0xff, variant->out_end - variant->out);
-	if (variant->reserved)
-		memset(ones + variant->reserved, 0, 4);
-	ASSERT_EQ(hp_call(self->fd, variant->cmd, ones), 0);
-	undo(self, variant, ones);
+	memcpy(ones, zeros, variant->rule.size);
+	memset(ones + variant->rule.out, 0xff, variant->rule.out_end - variant->rule.out);
+	if (variant->rule.reserved)
+		memset(ones + variant->rule.reserved, 0, 4);
+	ASSERT_EQ(hp_call(self->op.fd, variant->rule.cmd, ones), 0);
+	undo(&self->op, ones);
 
-	ASSERT_EQ(renew(self, variant), 0);
-	zeros = good(self, variant);
-	ASSERT_EQ(hp_call(self->fd, variant->cmd, zeros), 0);
-	undo(self, variant, zeros);
-	EXPECT_EQ(memcmp(zeros, ones, variant->size), 0);
+	ASSERT_EQ(renew(&self->op), 0);
+	zeros = good(&self->op);
+	ASSERT_EQ(hp_call(self->op.fd, variant->rule.cmd, zeros), 0);
+	undo(&self->op, zeros);
+	EXPECT_EQ(memcmp(zeros, ones, variant->rule.size), 0);
 
-	memcpy(ones, zeros, variant->size);
-	good(self, variant);
-	for (i = 0; i < variant->size; i++)
-		if (i < variant->out || i >= variant->out_end)
-			ASSERT_EQ(ones[i], self->arg[i])
+	memcpy(ones, zeros, variant->rule.size);
+	good(&self->op);
+	for (i = 0; i < variant->rule.size; i++)
+		if (i < variant->rule.out || i >= variant->rule.out_end)
+			ASSERT_EQ(ones[i], self->op.arg[i])
 				TH_LOG("byte %u", i);
 }
 

@@ -58,7 +58,7 @@ static uint64_t cgroup_value(const char *dir, const char *name, const char *key)
 	return value;
 }
 
-static uint64_t current(const char *dir)
+static uint64_t charged(const char *dir)
 {
 	return cgroup_value(dir, "memory.current", NULL);
 }
@@ -68,9 +68,9 @@ static bool uncharged(const char *dir, uint64_t want)
 {
 	unsigned int i;
 
-	for (i = 0; i < 500 && current(dir) > want; i++)
+	for (i = 0; i < 500 && charged(dir) > want; i++)
 		usleep(10000);
-	return current(dir) <= want;
+	return charged(dir) <= want;
 }
 
 static int enter(const char *dir)
@@ -158,7 +158,7 @@ TEST_F(cgroup, prealloc)
 	EXPECT_TRUE(uncharged(self->path, 4 * MIB));
 	EXPECT_EQ(hp_setup(self->fd, 48 * MIB, 1, HUGEPOST_SETUP_PREALLOC), 0);
 	ASSERT_EQ(enter(CGROUP), 0);
-	EXPECT_GE(current(self->path), 48 * MIB);
+	EXPECT_GE(charged(self->path), 48 * MIB);
 }
 
 /* Rule: a touch over the limit is SIGBUS for its thread, and harms no other. */
@@ -272,15 +272,15 @@ TEST_F(cgroup, who_pays)
 	ASSERT_EQ(mkdir(other, 0755), 0);
 	self->fd = new_in(self->path, 64 * MIB, 1, 0);
 	ASSERT_GE(self->fd, 0);
-	before = current(self->path);
+	before = charged(self->path);
 	ASSERT_EQ(enter(other), 0);
 	mem = hp_map(self->fd, 0, 64 * MIB);
 	ASSERT_NE(mem, MAP_FAILED);
 	for (i = 0; i < 12; i++)
 		ASSERT_EQ(i % 2 ? hp_fill_pattern(self->fd, 0, i * SUBS, 1, 1) :
 			  hp_touch(mem + i * HP, 1), 0);
-	EXPECT_GE(current(self->path), before + 11 * HP);
-	EXPECT_LT(current(other), 8 * MIB);
+	EXPECT_GE(charged(self->path), before + 11 * HP);
+	EXPECT_LT(charged(other), 8 * MIB);
 
 	/* The limit holds for it, too. */
 	for (; i < 32; i++)
@@ -312,7 +312,7 @@ TEST_F(cgroup, prealloc_suffices)
 	EXPECT_EQ(hp_stats(self->fd).out_memory, pages * HP);
 	mem = hp_map(self->fd, 0, pages * HP);
 	ASSERT_NE(mem, MAP_FAILED);
-	max = current(self->path);
+	max = charged(self->path);
 	EXPECT_GE(max, pages * HP);
 	snprintf(value, sizeof(value), "%llu", (unsigned long long)max);
 	ASSERT_EQ(write_file(self->path, "memory.max", value), 0);

@@ -11,7 +11,7 @@
 #define GIB	(1UL << 30)
 
 /* A field of /proc/meminfo, in bytes. */
-static uint64_t meminfo(const char *field)
+static uint64_t meminfo_bytes(const char *field)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	unsigned long kb = 0;
@@ -30,7 +30,7 @@ static uint64_t meminfo(const char *field)
 static uint64_t free_memory(void)
 {
 	FILE *f = fopen("/proc/zoneinfo", "re");
-	uint64_t sum = meminfo("MemFree");
+	uint64_t sum = meminfo_bytes("MemFree");
 	unsigned long count;
 	char line[128];
 
@@ -100,7 +100,7 @@ TEST_F_TIMEOUT(machine, prealloc_too_big, 120)
 	struct hugepost_setup arg = {
 		.size = sizeof(arg),
 		.flags = HUGEPOST_SETUP_PREALLOC,
-		.length = (meminfo("MemTotal") + GIB) & ~(HP - 1),
+		.length = (meminfo_bytes("MemTotal") + GIB) & ~(HP - 1),
 	};
 
 	EXPECT_EQ(hp_call(self->fd, HUGEPOST_SETUP, &arg), -ENOMEM);

@@ -55,7 +55,7 @@
  *    reserved field is not zero, or a value (offset, length, alignment, count)
  *    is not allowed. Offsets and lengths must be multiples of the target page.
  *  - E2BIG: size is longer than the structure the module knows, and the
- *    unknown part is not zero.
+ *    unknown part is not zero; or it is longer than a page.
  *  - EOPNOTSUPP: an unknown flag is set, or a page size is not supported.
  *  - EFAULT: a pointer could not be read or written.
  *  - ENXIO: the object is not set up yet.
@@ -470,8 +470,8 @@ enum {
  * @flags: must be 0
  * @channels: user address of @nr_channels elements of @channel_size bytes, or 0
  * @nr_channels: elements that @channels has room for; extra ones are left alone
- * @channel_size: sizeof(struct hugepost_channel_stats) of the caller; a longer
- *	element is filled up with zeros; 0 if @channels is 0
+ * @channel_size: sizeof(struct hugepost_channel_stats) of the caller, at most a
+ *	page; a longer element is filled up with zeros; 0 if @channels is 0
  * @out_channels: channels the object has
  * @out_mode: HUGEPOST_MODE_*
  * @out_length: size of the object in bytes
