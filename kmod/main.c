@@ -113,7 +113,7 @@ static const struct hp_ioctl_op hp_ioctl_ops[] = {
 	HP_OP(WAKE, hp_wake, struct hugepost_wake, length, 0, true),
 	HP_OP(COLLAPSE, hp_collapse, struct hugepost_collapse, out_length, 0,
 	      true),
-	HP_OP(STATS, hp_stats, struct hugepost_stats, out_poisoned, 0, false),
+	HP_OP(STATS, hp_stats, struct hugepost_stats, out_id, 0, false),
 };
 
 /* Writes the argument back to the caller, as much of it as the caller has. */

@@ -8,7 +8,9 @@
 #include "private.h"
 
 LIST_HEAD(hp_objects);
-DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects */
+DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects and hp_last_id */
+
+static u64 hp_last_id;
 
 struct hp_object *hp_object_alloc(void)
 {
@@ -36,6 +38,7 @@ struct hp_object *hp_object_alloc(void)
 		init_waitqueue_head(&obj->waitq[i]);
 
 	mutex_lock(&hp_objects_lock);
+	obj->id = ++hp_last_id;
 	list_add_tail(&obj->list, &hp_objects);
 	mutex_unlock(&hp_objects_lock);
 	return obj;

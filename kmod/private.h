@@ -151,6 +151,7 @@ struct hp_object {
 	struct kref ref;
 	struct inode *inode;	/* an address space of the object's own */
 	struct list_head list;	/* on hp_objects */
+	u64 id;			/* constant */
 
 	struct mutex setup_lock; /* guards the fields up to @memcg */
 	/* Set once, then constant; @ready is set last. */

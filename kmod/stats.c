@@ -113,6 +113,7 @@ int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd)
 	memset_after(arg, 0, channel_size);
 	arg->out_host_page = HP_HOST_SIZE;
 	arg->out_target_page = PAGE_SIZE;
+	arg->out_id = obj->id;
 	if (!hp_object_ready(obj))
 		return 0;
 

@@ -43,7 +43,7 @@
 	X(wake, HUGEPOST_WAKE, 0x09, hugepost_wake, 24, 0x0, 0, 24, 24, false) \
 	X(collapse, HUGEPOST_COLLAPSE, 0x0a, hugepost_collapse, 40, 0x0, 0,    \
 	  24, 40, false)                                                       \
-	X(stats, HUGEPOST_STATS, 0x0b, hugepost_stats, 176, 0x0, 0, 24, 176,   \
+	X(stats, HUGEPOST_STATS, 0x0b, hugepost_stats, 184, 0x0, 0, 24, 184,   \
 	  true)
 
 /* Rule: the numbers of ioctls and the layout of structures are as published. */
@@ -211,6 +211,13 @@ static void undo(struct op *op, const void *arg)
 	}
 }
 
+/* The one output that differs between objects is the same from now on. */
+static void forget_id(struct op *op, char *arg)
+{
+	if (op->rule->cmd == HUGEPOST_STATS)
+		((struct hugepost_stats *)arg)->out_id = 0;
+}
+
 FIXTURE_SETUP(op)
 {
 	struct op *op = &self->op;
@@ -280,12 +287,14 @@ TEST_F(op, long_zero)
 
 	ASSERT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), 0);
 	undo(&self->op, arg);
+	forget_id(&self->op, arg);
 	memcpy(want, arg, variant->rule.size);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		ASSERT_EQ(renew(&self->op), 0);
 		arg = sized(&self->op, sizes[i]);
 		EXPECT_EQ(hp_call(self->op.fd, variant->rule.cmd, arg), 0);
 		undo(&self->op, arg);
+		forget_id(&self->op, arg);
 		EXPECT_EQ(memcmp(arg, &sizes[i], sizeof(sizes[i])), 0);
 		EXPECT_EQ(memcmp(arg + 4, want + 4, variant->rule.size - 4), 0)
 			TH_LOG("size %u", sizes[i]);
@@ -448,6 +457,8 @@ TEST_F(op, outputs)
 	zeros = good(&self->op);
 	ASSERT_EQ(hp_call(self->op.fd, variant->rule.cmd, zeros), 0);
 	undo(&self->op, zeros);
+	forget_id(&self->op, zeros);
+	forget_id(&self->op, ones);
 	EXPECT_EQ(memcmp(zeros, ones, variant->rule.size), 0);
 
 	memcpy(ones, zeros, variant->rule.size);
@@ -517,6 +528,24 @@ TEST(info)
 	EXPECT_EQ(hp_stats(fd).out_length, 0);
 	EXPECT_EQ(hp_setup(fd, HP, 1, 0), 0);
 	close(fd);
+}
+
+/* Rule: an object has a number of its own, whoever asks by whatever descriptor. */
+TEST(object_id)
+{
+	int fd[2] = { hp_open(), hp_open() };
+	int copy = dup(fd[0]);
+	uint64_t id = hp_stats(fd[0]).out_id;
+
+	EXPECT_NE(id, 0);
+	EXPECT_NE(hp_stats(fd[1]).out_id, id);
+	EXPECT_EQ(hp_stats(copy).out_id, id);
+	close(fd[1]);
+	fd[1] = hp_open();
+	EXPECT_GT(hp_stats(fd[1]).out_id, id + 1);
+	close(copy);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* Rule: the device is opened for reading and writing, or not at all. */

@@ -492,6 +492,8 @@ enum {
  * @out_installs_single: target pages mapped by an entry each
  * @out_discarded: target pages discarded
  * @out_poisoned: target pages lost to memory errors
+ * @out_id: number of the object, never 0, which no other one has had since the
+ *	module was loaded
  *
  * Works on an object that is not set up, too: its length is 0.
  *
@@ -524,6 +526,7 @@ struct hugepost_stats {
 	__aligned_u64 out_installs_single;
 	__aligned_u64 out_discarded;
 	__aligned_u64 out_poisoned;
+	__aligned_u64 out_id;
 };
 
 #define HUGEPOST_STATS _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_STATS)
