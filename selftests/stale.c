@@ -8,6 +8,7 @@
 #include "hugepost_test.h"
 
 #include <elf.h>
+#include <sched.h>
 #include <sys/sysinfo.h>
 
 #define MARKER	0x5ec2e7b1a5edfadeULL
@@ -262,8 +263,23 @@ TEST_F(stale, search_can_find)
 	EXPECT_GT(found, 0);
 }
 
+/*
+ * Each CPU keeps free huge pages of its own: with one for all tests, what a test
+ * marked before it ended is what the next one gets.
+ */
+static bool stay_on_one_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	return !sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
 static void __attribute__((constructor)) poison_before_tests(void)
 {
+	if (!stay_on_one_cpu())
+		ksft_exit_fail_msg("cannot stay on one CPU\n");
 	if (!pages_cleared_on_allocation() &&
 	    (!poison_free_memory(70) || !poison_free_memory(60)))
 		ksft_exit_fail_msg("free memory cannot be marked\n");
