@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * libhugepost-preload: start, settings, and what a fork leaves.
+ *
+ * A child of fork has neither the mappings (they are not inherited) nor the
+ * pump's thread: it starts without any state. Its copies of the descriptors are
+ * closed by exec or exit.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload.h"
+
+atomic_int hps_active;
+pthread_mutex_t hps_lock = PTHREAD_MUTEX_INITIALIZER;
+__thread bool hps_inside;
+
+struct hps_settings hps_settings = { .channels = 4 };
+
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value && strcmp(value, "0");
+}
+
+static void read_settings(void)
+{
+	const char *channels = getenv("HUGEPOST_CHANNELS");
+	char *end;
+	long nr;
+
+	hps_settings.prealloc = is_set("HUGEPOST_PREALLOC");
+	hps_settings.hugetlbfs = is_set("HUGEPOST_HUGETLBFS");
+	if (!channels || !*channels)
+		return;
+	nr = strtol(channels, &end, 10);
+	if (*end || nr < 1 || nr > HUGEPOST_CHANNELS_MAX)
+		hps_log(HPS_ERROR, "HUGEPOST_CHANNELS is '%s': give a number from 1 to %d",
+			channels, HUGEPOST_CHANNELS_MAX);
+	else
+		hps_settings.channels = (uint32_t)nr;
+}
+
+static void fork_prepare(void)
+{
+	hps_enter();
+}
+
+static void fork_parent(void)
+{
+	hps_leave();
+}
+
+static void fork_child(void)
+{
+	atomic_store(&hps_active, 0);
+	hps_mappings = (struct hps_ranges){ 0 };
+	hps_uffd_forked();
+	hps_leave();
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	hps_resolve();
+	hps_log_init();
+	read_settings();
+	hps_channel_init();
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}

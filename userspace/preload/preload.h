@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * libhugepost-preload: what its files share.
+ *
+ * The library is preloaded into a VMM that was written for userfaultfd. Calls
+ * that concern a mapping of /dev/hugepost are adapted, all others go on to the
+ * next definition of the same name, after one branch on hps_active.
+ *
+ * Locks: hps_lock, see there, and none else. It is never held across a call
+ * that can block, nor while memory of the program is touched, which may wait
+ * for a page that this very library has to deliver.
+ */
+#ifndef HUGEPOST_PRELOAD_H
+#define HUGEPOST_PRELOAD_H
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <linux/userfaultfd.h>
+#include <hugepost.h>
+
+struct statfs64;
+
+#define hps_unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Mappings of hugepost that are known, and virtual userfaultfds. */
+extern atomic_int hps_active;
+
+/*
+ * Guards the mappings, the reference counts' way up from what is found there,
+ * the slots of virtual userfaultfds, and all fields of theirs that say so.
+ */
+extern pthread_mutex_t hps_lock;
+
+/*
+ * Set in a thread while it holds hps_lock or maps and unmaps for the library:
+ * calls that an allocator or a signal handler makes meanwhile go straight on.
+ */
+extern __thread bool hps_inside __attribute__((tls_model("initial-exec")));
+
+static inline void hps_enter(void)
+{
+	hps_inside = true;
+	pthread_mutex_lock(&hps_lock);
+}
+
+static inline void hps_leave(void)
+{
+	pthread_mutex_unlock(&hps_lock);
+	hps_inside = false;
+}
+
+/* --- real.c: the next definition of each name ----------------------------- */
+
+struct hps_real {
+	int (*ioctl)(int fd, unsigned long request, ...);
+	long (*syscall)(long number, ...);
+	void *(*mmap)(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+	int (*munmap)(void *addr, size_t len);
+	void *(*mremap)(void *old, size_t old_len, size_t len, int flags, ...);
+	int (*madvise)(void *addr, size_t len, int advice);
+	int (*fallocate)(int fd, int mode, off_t off, off_t len);
+	int (*fstatfs)(int fd, struct statfs64 *buf);
+	int (*close)(int fd);
+	int (*close_range)(unsigned int first, unsigned int last, int flags);
+	int (*dup)(int fd);
+	int (*dup2)(int old, int new);
+	int (*dup3)(int old, int new, int flags);
+	int (*fcntl)(int fd, int cmd, ...);
+};
+
+extern struct hps_real hps_real_table;
+void hps_resolve(void);
+
+/* Other libraries' constructors may call before ours has run. */
+static inline const struct hps_real *hps_real(void)
+{
+	if (hps_unlikely(!hps_real_table.fcntl))
+		hps_resolve();
+	return &hps_real_table;
+}
+
+/* --- log.c ------------------------------------------------------------------ */
+
+enum hps_level { HPS_ERROR, HPS_WARN, HPS_INFO, HPS_DEBUG };
+
+extern enum hps_level hps_log_level;
+void hps_log_init(void);
+/* Keeps errno. Errors go to standard error, too. */
+void hps_log(enum hps_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define hps_debug(...) do {					\
+	if (hps_unlikely(hps_log_level >= HPS_DEBUG))		\
+		hps_log(HPS_DEBUG, __VA_ARGS__);		\
+} while (0)
+
+/* --- object.c: memory objects and where they are mapped --------------------- */
+
+/* An event descriptor; closed, and the object's handler gone, with the last user. */
+struct hps_events {
+	atomic_int refs;
+	int fd;
+};
+
+/* A memory object of the module that is mapped here. */
+struct hps_object {
+	atomic_int refs;	/* a mapping, a registered range, a call each */
+	uint64_t id;		/* the module's */
+	uint64_t length;	/* bytes */
+	uint32_t nr_channels;
+	struct hugepost_object *handle;	/* on a descriptor of its own */
+	struct hugepost_channel *channels[HUGEPOST_CHANNELS_MAX];
+	struct hps_object *next;	/* all known; guarded by hps_lock */
+	/* The userfaultfd that arms it, and with what; guarded by hps_lock. */
+	struct hps_uffd *armed_by;
+	struct hps_events *events;
+};
+
+/* A range of addresses that shows an object from @offset on. */
+struct hps_range {
+	uintptr_t start;
+	uintptr_t end;
+	uint64_t offset;
+	struct hps_object *obj;	/* holds a reference */
+};
+
+/* Ranges sorted by address that do not overlap; guarded by hps_lock. */
+struct hps_ranges {
+	struct hps_range *list;
+	unsigned int nr;
+	unsigned int room;
+};
+
+/* Adds a range where there is none; takes over the reference. */
+int hps_ranges_add(struct hps_ranges *ranges, const struct hps_range *range);
+/*
+ * Takes [start, end) away. What it was of is appended to @gone, with the
+ * references, to be put by the caller without hps_lock.
+ */
+int hps_ranges_remove(struct hps_ranges *ranges, uintptr_t start, uintptr_t end,
+		      struct hps_ranges *gone);
+/* The range that holds all of [start, end), or NULL. */
+struct hps_range *hps_ranges_find(struct hps_ranges *ranges, uintptr_t start, uintptr_t end);
+bool hps_ranges_overlap(struct hps_ranges *ranges, uintptr_t start, uintptr_t end);
+bool hps_ranges_have(const struct hps_ranges *ranges, const struct hps_object *obj);
+/* Puts the references of what was removed, and frees the list. */
+void hps_ranges_put(struct hps_ranges *gone);
+
+extern struct hps_ranges hps_mappings;
+
+void hps_object_put(struct hps_object *obj);
+bool hps_is_device(int fd);
+void *hps_map(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+void hps_forget_mapping(void *addr, size_t len);
+void hps_move_mapping(void *old, size_t old_len, void *addr, size_t len);
+/* Does a mapping of ours hold all of the range? */
+bool hps_is_mapped(const void *addr, size_t len);
+int hps_discard_fd(int fd, off_t off, off_t len);
+int hps_discard_addr(void *addr, size_t len);
+
+/* --- channel.c: each thread fills through a channel of its own -------------- */
+
+/* As hugepost_channel_fill(). */
+int hps_fill(struct hps_object *obj, uint64_t offset, const void *src, uint64_t len,
+	     uint32_t flags, struct hugepost_fill_result *result);
+void hps_channel_init(void);
+
+/* --- uffd.c: virtual userfaultfds -------------------------------------------- */
+
+/*
+ * What the program holds in place of a userfaultfd is one end of a socket pair;
+ * a pump sends to the other end what the real userfaultfd and the objects'
+ * event descriptors say.
+ */
+struct hps_uffd {
+	atomic_int refs;	/* a descriptor, a call, the pump each */
+	int real;		/* the kernel's */
+	int out;		/* the pump's end */
+	int wake;		/* eventfd: something changed for the pump */
+	/* The following are guarded by hps_lock. */
+	uint64_t features;	/* as asked for with UFFDIO_API */
+	unsigned int fds;	/* the program's descriptors */
+	bool pumping;
+	struct hps_ranges registered;
+};
+
+extern const unsigned int hps_uffd_max;
+
+bool hps_uffd_known(int fd);
+int hps_uffd_create(int fd, int flags);
+int hps_uffd_ioctl(int fd, unsigned long request, void *arg);
+void hps_uffd_dup(int old, int new);
+void hps_uffd_close(int fd);
+void hps_uffd_put(struct hps_uffd *uffd);
+void hps_uffd_forked(void);
+/* Ranges that were unmapped are registered no more. */
+void hps_uffd_unmapped(uintptr_t start, uintptr_t end);
+
+/* --- register.c: which ranges a virtual userfaultfd handles ------------------ */
+
+void hps_events_put(struct hps_events *events);
+/* Ends what @uffd is to @obj; what it returns is to be put. */
+struct hps_events *hps_unarm(struct hps_object *obj, const struct hps_uffd *uffd);
+/* 1: the range is ordinary memory. */
+int hps_register(struct hps_uffd *uffd, struct uffdio_register *reg);
+/* @mapped: the memory stays mapped, and is to be mapped huge. */
+int hps_unregister(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool mapped);
+
+/* --- pump.c ------------------------------------------------------------------- */
+
+int hps_pump_start(struct hps_uffd *uffd);
+/* The pump looks anew at what it has to watch. */
+void hps_pump_kick(struct hps_uffd *uffd);
+
+/* --- settings (main.c) -------------------------------------------------------- */
+
+struct hps_settings {
+	uint32_t channels;	/* HUGEPOST_CHANNELS */
+	bool prealloc;		/* HUGEPOST_PREALLOC */
+	bool hugetlbfs;		/* HUGEPOST_HUGETLBFS */
+};
+
+extern struct hps_settings hps_settings;
+
+#endif /* HUGEPOST_PRELOAD_H */

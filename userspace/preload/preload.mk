@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# libhugepost-preload: adapts a VMM's calls of userfaultfd (see hugepost-qemu).
+#
+#   make check-preload    its symbols, and that other programs do not notice it
+
+PRELOAD_O := $(O)/preload
+PRELOAD := $(O)/libhugepost-preload.so
+PRELOAD_OBJS := $(patsubst preload/%.c,$(PRELOAD_O)/%.o,$(wildcard preload/*.c))
+
+PRELOADS += $(PRELOAD)
+CLEAN += $(PRELOAD_O) $(PRELOAD)
+
+# One definition serves the names of both sizes of off_t, which are the same here.
+$(PRELOAD_O)/%.o: preload/%.c VERSION preload/preload.mk
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -D_FILE_OFFSET_BITS=64,$(BASE_CPPFLAGS)) -D_LARGEFILE64_SOURCE \
+		$(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+
+$(PRELOAD): $(PRELOAD_OBJS) $(LIB_OBJS) preload/preload.map
+	$(CC) -shared -pthread $(CFLAGS) $(LDFLAGS) -Wl,-z,defs -Wl,-z,now \
+		-Wl,--version-script,preload/preload.map -o $@ $(PRELOAD_OBJS) $(LIB_OBJS) -ldl
+
+-include $(PRELOAD_OBJS:.o=.d)

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* libhugepost-preload: the definitions that the program would have called. */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "preload.h"
+
+struct hps_real hps_real_table;
+
+static void *next(const char *name)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	/* The C library has had all of them for longer than the module's kernels. */
+	if (!found)
+		abort();
+	return found;
+}
+
+void hps_resolve(void)
+{
+	struct hps_real real = {
+		.ioctl = next("ioctl"),
+		.syscall = next("syscall"),
+		.mmap = next("mmap64"),
+		.munmap = next("munmap"),
+		.mremap = next("mremap"),
+		.madvise = next("madvise"),
+		.fallocate = next("fallocate64"),
+		.fstatfs = next("fstatfs64"),
+		.close = next("close"),
+		.close_range = next("close_range"),
+		.dup = next("dup"),
+		.dup2 = next("dup2"),
+		.dup3 = next("dup3"),
+		.fcntl = next("fcntl64"),
+	};
+
+	/* Two threads at once write the same. */
+	hps_real_table = real;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * libhugepost-preload: which ranges of objects a virtual userfaultfd handles.
+ *
+ * An object is armed while ranges of it are registered. Arming concerns the
+ * whole object; what is not registered of it is ordinary memory to the program,
+ * so the pump answers its faults with zeros. At the end the object is disarmed,
+ * and its pages are mapped huge.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload.h"
+
+#define PAGE_MASK	4095UL
+
+#define RANGE_IOCTLS	(1ULL << _UFFDIO_WAKE | 1ULL << _UFFDIO_COPY | 1ULL << _UFFDIO_ZEROPAGE)
+
+void hps_events_put(struct hps_events *events)
+{
+	if (!events || atomic_fetch_sub(&events->refs, 1) > 1)
+		return;
+	hps_real()->close(events->fd);
+	free(events);
+}
+
+struct hps_events *hps_unarm(struct hps_object *obj, const struct hps_uffd *uffd)
+{
+	struct hps_events *events = NULL;
+
+	hps_enter();
+	if (obj->armed_by == uffd) {
+		events = obj->events;
+		obj->armed_by = NULL;
+		obj->events = NULL;
+	}
+	hps_leave();
+	return events;
+}
+
+static int arm(struct hps_object *obj, struct hps_uffd *uffd)
+{
+	struct hugepost_arm arg = { .size = sizeof(arg), .flags = HUGEPOST_ARM_NONBLOCK };
+	struct hps_events *events = malloc(sizeof(*events));
+
+	if (!events)
+		return -ENOMEM;
+	if (hps_real()->ioctl(hugepost_object_fd(obj->handle), HUGEPOST_ARM, &arg)) {
+		free(events);
+		return -errno;
+	}
+	*events = (struct hps_events){ .refs = 1, .fd = arg.out_fd };
+	hps_enter();
+	/* The userfaultfd may be closed by now. */
+	if (obj->armed_by == uffd) {
+		obj->events = events;
+		events = NULL;
+	}
+	hps_leave();
+	hps_events_put(events);
+	hps_log(HPS_INFO, "object %llu: armed", (unsigned long long)obj->id);
+	return 0;
+}
+
+/* Notes the range; *@first: the object has to be armed. */
+static int add(struct hps_uffd *uffd, struct hps_range *range, bool *first)
+{
+	struct hps_ranges gone = { 0 };
+	struct hps_object *obj = range->obj;
+	int ret;
+
+	hps_enter();
+	if (obj->armed_by && obj->armed_by != uffd)
+		ret = -EBUSY;
+	else
+		ret = hps_ranges_remove(&uffd->registered, range->start, range->end, &gone);
+	if (!ret)
+		ret = hps_ranges_add(&uffd->registered, range);
+	if (!ret) {
+		atomic_fetch_add(&obj->refs, 1);
+		*first = !obj->armed_by;
+		obj->armed_by = uffd;
+	}
+	hps_leave();
+	hps_ranges_put(&gone);
+	return ret;
+}
+
+static int find_mapping(const struct uffdio_range *arg, struct hps_range *out)
+{
+	struct hps_range *found;
+	uint64_t end;
+	int ret = 0;
+
+	if (__builtin_add_overflow(arg->start, arg->len, &end))
+		return 1;
+	hps_enter();
+	found = hps_ranges_find(&hps_mappings, arg->start, end);
+	if (found) {
+		*out = *found;
+		out->start = arg->start;
+		out->end = end;
+		out->offset += arg->start - found->start;
+		atomic_fetch_add(&out->obj->refs, 1);
+	} else {
+		ret = hps_ranges_overlap(&hps_mappings, arg->start, end) ? -EINVAL : 1;
+	}
+	hps_leave();
+	return ret;
+}
+
+int hps_register(struct hps_uffd *uffd, struct uffdio_register *reg)
+{
+	struct hps_range range;
+	bool first = false;
+	int ret;
+
+	/* Whatever is registered, the pump tells of it. */
+	ret = hps_pump_start(uffd);
+	if (!ret)
+		ret = find_mapping(&reg->range, &range);
+	if (ret)
+		return ret;
+
+	if (reg->mode != UFFDIO_REGISTER_MODE_MISSING || !reg->range.len ||
+	    ((reg->range.start | reg->range.len) & PAGE_MASK))
+		ret = -EINVAL;
+	/* First the range, then its events: they are never taken for others'. */
+	if (!ret)
+		ret = add(uffd, &range, &first);
+	if (!ret && first) {
+		ret = arm(range.obj, uffd);
+		if (ret) {
+			hps_unarm(range.obj, uffd);
+			hps_unregister(uffd, range.start, range.end, false);
+		}
+	}
+	if (!ret) {
+		reg->ioctls = RANGE_IOCTLS;
+		hps_pump_kick(uffd);
+	}
+	hps_log(ret ? HPS_WARN : HPS_INFO, "register %#llx+%#llx of object %llu: %s",
+		(unsigned long long)reg->range.start, (unsigned long long)reg->range.len,
+		(unsigned long long)range.obj->id, ret ? strerror(-ret) : "done");
+	hps_object_put(range.obj);
+	return ret;
+}
+
+/* Maps what is complete by one entry a host page, also what was not before. */
+static void collapse(const struct hps_range *range)
+{
+	struct hugepost_object *handle = range->obj->handle;
+	size_t len = range->end - range->start;
+	uint64_t huge = 0, single = 0, remapped = 0;
+	int ret;
+
+	hps_inside = true;
+	ret = hugepost_object_collapse(handle, (void *)range->start, len, &remapped);
+	if (!ret)
+		ret = hugepost_object_install(handle, (void *)range->start, len, &huge, &single);
+	hps_inside = false;
+	hps_log(ret ? HPS_WARN : HPS_INFO,
+		"object %llu: collapsed %llu host pages, %llu are mapped huge, %llu are not%s%s",
+		(unsigned long long)range->obj->id, (unsigned long long)remapped,
+		(unsigned long long)huge, (unsigned long long)single, ret ? ": " : "",
+		ret ? strerror(-ret) : "");
+}
+
+/* The object of @range has no other range registered. */
+static void disarm(const struct hps_range *range, const struct hps_uffd *uffd)
+{
+	struct hps_events *events = hps_unarm(range->obj, uffd);
+
+	if (!events)
+		return;
+	hugepost_object_disarm(range->obj->handle);
+	hps_events_put(events);
+	hps_log(HPS_INFO, "object %llu: disarmed", (unsigned long long)range->obj->id);
+}
+
+int hps_unregister(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool mapped)
+{
+	struct hps_ranges gone = { 0 };
+	unsigned int i;
+	bool more;
+	int ret;
+
+	hps_enter();
+	ret = hps_ranges_remove(&uffd->registered, start, end, &gone);
+	hps_leave();
+
+	for (i = 0; i < gone.nr; i++) {
+		const struct hps_range *range = &gone.list[i];
+
+		hps_enter();
+		more = hps_ranges_have(&uffd->registered, range->obj);
+		hps_leave();
+		if (!more)
+			disarm(range, uffd);
+		else
+			hugepost_object_wake(range->obj->handle, range->offset,
+					     range->end - range->start);
+		if (mapped)
+			collapse(range);
+	}
+	if (gone.nr)
+		hps_pump_kick(uffd);
+	hps_ranges_put(&gone);
+	return ret;
+}
