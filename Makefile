@@ -41,7 +41,8 @@ check:
 	@selftests/check
 
 check-quick:
-	@HUGEPOST_KERNELS=$(or $(HUGEPOST_KERNELS),6.1) selftests/check
+	@HUGEPOST_KERNELS=$(or $(HUGEPOST_KERNELS),6.1) HUGEPOST_LIVE=some \
+		selftests/check
 
 install: modules userspace
 	$(MAKE) -C $(KDIR) M=$(OUT) INSTALL_MOD_DIR=updates modules_install
@@ -65,5 +66,6 @@ help:
 	@echo 'make setup        gets what the following need: packages, kernels'
 	@echo 'make demo         the main job on real input, with a table of results'
 	@echo 'make check        all checks, on all kernels, in VMs'
-	@echo 'make check-quick  the same on one kernel (HUGEPOST_KERNELS=6.1)'
+	@echo 'make check-quick  on one kernel (HUGEPOST_KERNELS=6.1), with fewer'
+	@echo '                  live migrations'
 	@echo 'make clean        removes build/'

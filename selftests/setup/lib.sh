@@ -3,8 +3,8 @@
 #
 # What the set-up, the build and the VM runner share. To be sourced.
 #
-# Sets TOP (the repository), BUILD (all products), CACHE (what was downloaded)
-# and KERNELS (the names of the kernels to test on).
+# Sets TOP (the repository), BUILD (all products), CACHE (what was downloaded),
+# KERNELS (the names of the kernels to test on) and QEMUS (of the QEMUs).
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$TOP/build
@@ -13,6 +13,10 @@ export TOP BUILD CACHE
 
 # shellcheck disable=SC2034 # for those that source this
 read -r -a KERNELS <<<"${HUGEPOST_KERNELS:-6.1 6.12 7}"
+# shellcheck disable=SC2034
+read -r -a QEMUS <<<"${HUGEPOST_QEMUS:-7.2 10.0 11}"
+# The QEMU that the machine's own suites have.
+SYSTEM_QEMU=7.2
 
 say() {
 	printf '%s\n' "$*"
@@ -53,4 +57,13 @@ kernel_dir() {
 kernel_version() {
 	cat "$(kernel_dir "$1")/version" 2>/dev/null ||
 		die "kernel $1 is not set up: run selftests/setup/setup"
+}
+
+# The program of a QEMU of the list.
+qemu_path() {
+	local path=$CACHE/qemu/$1/qemu-system-x86_64
+
+	[ "$1" != "$SYSTEM_QEMU" ] || path=/usr/bin/qemu-system-x86_64
+	[ -x "$path" ] || die "QEMU $1 is not set up: run selftests/setup/setup"
+	printf '%s\n' "$path"
 }

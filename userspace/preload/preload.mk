@@ -9,7 +9,10 @@ PRELOAD := $(O)/libhugepost-preload.so
 PRELOAD_OBJS := $(patsubst preload/%.c,$(PRELOAD_O)/%.o,$(wildcard preload/*.c))
 
 PRELOADS += $(PRELOAD)
+CHECKS += check-preload
 CLEAN += $(PRELOAD_O) $(PRELOAD)
+
+.PHONY: check-preload
 
 # One definition serves the names of both sizes of off_t, which are the same here.
 $(PRELOAD_O)/%.o: preload/%.c VERSION preload/preload.mk
@@ -20,5 +23,8 @@ $(PRELOAD_O)/%.o: preload/%.c VERSION preload/preload.mk
 $(PRELOAD): $(PRELOAD_OBJS) $(LIB_OBJS) preload/preload.map
 	$(CC) -shared -pthread $(CFLAGS) $(LDFLAGS) -Wl,-z,defs -Wl,-z,now \
 		-Wl,--version-script,preload/preload.map -o $@ $(PRELOAD_OBJS) $(LIB_OBJS) -ldl
+
+check-preload: $(PRELOAD)
+	preload/tests/check-preload $(PRELOAD) $(PRELOAD_O)/tests
 
 -include $(PRELOAD_OBJS:.o=.d)

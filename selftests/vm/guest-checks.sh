@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154
+#
+# What a test VM checks around its tests: loading and unloading of the module,
+# the kernel's log, and that memory came back. To be sourced in the VM, with
+# $module set; "begin_checks" comes first.
+
+# Lines of the kernel's log that no test may cause. Names of tests do not get in
+# the way: only the kernel writes here, but for marks of this script.
+TROUBLE='WARNING:|BUG:|Oops|general protection|invalid opcode|Call Trace'
+TROUBLE+='|possible recursive locking|circular locking|inconsistent lock state'
+TROUBLE+='|suspicious RCU|sleeping function called|scheduling while atomic'
+TROUBLE+='|[Bb]ad page|[Bb]ad rss|page dumped|refcount_t|list_(add|del) corruption'
+TROUBLE+='|KASAN|KCSAN|UBSAN|KFENCE|kmemleak|[Ll]eak|still has|use-after-free'
+TROUBLE+='|stuck|blocked for more than|rcu.*stall'
+
+# What may stay behind, in KiB: less than one huge page.
+TOLERANCE=1024
+
+# Prints what the kernel wrote since the last call, if it is trouble.
+new_trouble() {
+	dmesg --read-clear | grep -E "$TROUBLE"
+}
+
+# check NAME COMMAND...: one TAP line.
+checks=0
+check() {
+	local name=$1 output status=0
+
+	shift
+	checks=$((checks + 1))
+	output=$("$@" 2>&1) || status=$?
+	[ -z "$output" ] || printf '# %s\n' "${output//$'\n'/$'\n'# }"
+	if [ "$status" = 0 ]; then
+		echo "ok $checks $name"
+	else
+		echo "not ok $checks $name"
+	fi
+}
+
+log_is_clean() {
+	! new_trouble
+}
+
+# Memory that nothing accounts for, in KiB: what a driver takes page by page and
+# does not give back ends up here, while caches and processes do not matter. Free
+# pages on the CPUs' own lists are in zoneinfo only.
+unaccounted() {
+	awk '
+		/^MemTotal:/ { sum += $2 }
+		/^(MemFree|Buffers|Cached|SwapCached|AnonPages|Slab):/ { sum -= $2 }
+		/^(KernelStack|PageTables|SecPageTables|Percpu):/ { sum -= $2 }
+		/^VmallocUsed:/ { sum -= $2 }
+		$1 == "count:" { sum -= 4 * $2 }
+		END { print sum }
+	' /proc/meminfo /proc/zoneinfo
+}
+
+# Free memory in blocks of 2 MiB and more, in KiB.
+free_huge() {
+	awk '{ for (i = 14; i <= NF; i++) sum += $i * 2048 * 2 ^ (i - 14) }
+	     END { print sum + 0 }' /proc/buddyinfo
+}
+
+hugetlb_free() {
+	awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo
+}
+
+settle() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	echo 1 >/proc/sys/vm/compact_memory
+	sleep 0.5
+}
+
+# A memory error costs its whole huge page: the kernel never lets go of it.
+memory_came_back() {
+	local now bad
+
+	settle
+	now=$(unaccounted)
+	bad=$(awk '/^HardwareCorrupted:/ { print $2 / 4 * 2048 }' /proc/meminfo)
+	echo "unaccounted memory: $before KiB before, $now KiB after," \
+		"$bad KiB in huge pages with memory errors"
+	[ $((now - before - bad)) -le "$TOLERANCE" ]
+}
+
+huge_memory_came_back() {
+	local now hugetlb
+
+	now=$(free_huge)
+	hugetlb=$(hugetlb_free)
+	echo "free in 2 MiB blocks: $before_huge KiB before, $now KiB after"
+	echo "free hugetlb pages: $before_hugetlb before, $hugetlb after"
+	[ "$now" -ge $((before_huge * 9 / 10)) ] &&
+		[ "$hugetlb" = "$before_hugetlb" ]
+}
+
+load() {
+	insmod "$module" && [ -c /dev/hugepost ]
+}
+
+unload() {
+	rmmod "$(basename "$module" .ko)" && [ ! -e /dev/hugepost ]
+}
+
+section() {
+	local name=$1 check
+
+	shift
+	echo "#### start $name"
+	echo "1..$#"
+	checks=0
+	for check; do
+		check "${check//_/ }" "$check"
+	done
+	echo "#### end $name 0"
+}
+
+# Takes the figures that are compared with at the end, once the module's first
+# load and the caches' first growth are over.
+begin_checks() {
+	echo 60 >/proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
+	new_trouble >/dev/null
+	load && unload
+	settle
+	before=$(unaccounted)
+	before_huge=$(free_huge)
+	before_hugetlb=$(hugetlb_free)
+}
