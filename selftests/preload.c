@@ -411,13 +411,17 @@ TEST_F(preload, part_registered)
 
 	ASSERT_EQ(uffd_register(self->uffd, self->mem + HP, HP,
 				UFFDIO_REGISTER_MODE_MISSING), 0);
-	EXPECT_EQ(hp_touch(self->mem, 3), 0);
+	/* Whoever reads has the pages of the rest filled, and gets nothing. */
+	hp_toucher_start(&t, self->mem, 3);
+	EXPECT_EQ(uffd_wait(self->uffd, &msg), -EAGAIN);
+	EXPECT_EQ(hp_toucher_end(&t), 3);
 	EXPECT_EQ(self->mem[1], 0);
 	hp_toucher_start(&t, self->mem + HP + TP, -1);
 	ASSERT_EQ(uffd_wait(self->uffd, &msg), 0);
 	EXPECT_EQ(msg.arg.pagefault.address, (uintptr_t)self->mem + HP + TP);
 	/* Half of it goes: who waits there goes on, with zeros. */
 	EXPECT_EQ(uffd_unregister(self->uffd, self->mem + HP, HP / 2), 0);
+	EXPECT_EQ(uffd_wait(self->uffd, &msg), -EAGAIN);
 	EXPECT_EQ(hp_toucher_end(&t), 0);
 	EXPECT_EQ(hp_stats(self->obj).out_mode, HUGEPOST_MODE_ARMED);
 	EXPECT_EQ(uffd_unregister(self->uffd, self->mem, SIZE), 0);

@@ -23,6 +23,10 @@
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
 #endif
 
+/* The C library's, without a declaration in its headers. */
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
+extern void __chk_fail(void) __attribute__((noreturn));
+
 /* Is there something to adapt, and is it the program that calls? */
 static bool active(void)
 {
@@ -195,6 +199,21 @@ int fstatfs64(int fd, struct statfs64 *buf)
 		buf->f_bsize = HUGE_BYTES;
 	}
 	return ret;
+}
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	if (active() && hps_uffd_known(fd))
+		return hps_uffd_fd_read(fd, buf, len);
+	return hps_real()->read(fd, buf, len);
+}
+
+/* What read() is in a program that was built with checks. */
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
+{
+	if (len > room)
+		__chk_fail();
+	return read(fd, buf, len);
 }
 
 int close(int fd)

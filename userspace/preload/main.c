@@ -2,8 +2,8 @@
 /*
  * libhugepost-preload: start, settings, and what a fork leaves.
  *
- * A child of fork has neither the mappings (they are not inherited) nor the
- * pump's thread: it starts without any state. Its copies of the descriptors are
+ * A child of fork does not have the mappings, which are not inherited: it starts
+ * without any state. Its copies of the descriptors are
  * closed by exec or exit.
  */
 #include <stdlib.h>

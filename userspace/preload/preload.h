@@ -65,6 +65,7 @@ struct hps_real {
 	int (*madvise)(void *addr, size_t len, int advice);
 	int (*fallocate)(int fd, int mode, off_t off, off_t len);
 	int (*fstatfs)(int fd, struct statfs64 *buf);
+	ssize_t (*read)(int fd, void *buf, size_t len);
 	int (*close)(int fd);
 	int (*close_range)(unsigned int first, unsigned int last, int flags);
 	int (*dup)(int fd);
@@ -173,19 +174,16 @@ void hps_channel_init(void);
 /* --- uffd.c: virtual userfaultfds -------------------------------------------- */
 
 /*
- * What the program holds in place of a userfaultfd is one end of a socket pair;
- * a pump sends to the other end what the real userfaultfd and the objects'
- * event descriptors say.
+ * What the program holds in place of a userfaultfd is an epoll descriptor, of
+ * the real userfaultfd and of the event descriptors of the armed objects.
  */
 struct hps_uffd {
-	atomic_int refs;	/* a descriptor, a call, the pump each */
-	int real;		/* the kernel's */
-	int out;		/* the pump's end */
-	int wake;		/* eventfd: something changed for the pump */
+	atomic_int refs;	/* a descriptor, a call each */
+	int real;		/* the kernel's userfaultfd */
+	int set;		/* the library's own of the epoll descriptor */
 	/* The following are guarded by hps_lock. */
 	uint64_t features;	/* as asked for with UFFDIO_API */
 	unsigned int fds;	/* the program's descriptors */
-	bool pumping;
 	struct hps_ranges registered;
 };
 
@@ -194,6 +192,7 @@ extern const unsigned int hps_uffd_max;
 bool hps_uffd_known(int fd);
 int hps_uffd_create(int fd, int flags);
 int hps_uffd_ioctl(int fd, unsigned long request, void *arg);
+ssize_t hps_uffd_fd_read(int fd, void *buf, size_t len);
 void hps_uffd_dup(int old, int new);
 void hps_uffd_close(int fd);
 void hps_uffd_put(struct hps_uffd *uffd);
@@ -211,11 +210,11 @@ int hps_register(struct hps_uffd *uffd, struct uffdio_register *reg);
 /* @mapped: the memory stays mapped, and is to be mapped huge. */
 int hps_unregister(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool mapped);
 
-/* --- pump.c ------------------------------------------------------------------- */
+/* --- events.c: reading a virtual userfaultfd ----------------------------------- */
 
-int hps_pump_start(struct hps_uffd *uffd);
-/* The pump looks anew at what it has to watch. */
-void hps_pump_kick(struct hps_uffd *uffd);
+int hps_watch(struct hps_uffd *uffd, int fd, uint64_t id);
+int hps_watch_real(struct hps_uffd *uffd);
+ssize_t hps_uffd_read(struct hps_uffd *uffd, int fd, void *buf, size_t len);
 
 /* --- settings (main.c) -------------------------------------------------------- */
 

@@ -29,6 +29,7 @@ void hps_resolve(void)
 		.madvise = next("madvise"),
 		.fallocate = next("fallocate64"),
 		.fstatfs = next("fstatfs64"),
+		.read = next("read"),
 		.close = next("close"),
 		.close_range = next("close_range"),
 		.dup = next("dup"),

@@ -4,8 +4,8 @@
  *
  * An object is armed while ranges of it are registered. Arming concerns the
  * whole object; what is not registered of it is ordinary memory to the program,
- * so the pump answers its faults with zeros. At the end the object is disarmed,
- * and its pages are mapped huge.
+ * so its faults are answered with zeros, by whoever reads the messages. At the end
+ * the object is disarmed, and its pages are mapped huge.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -43,6 +43,7 @@ static int arm(struct hps_object *obj, struct hps_uffd *uffd)
 {
 	struct hugepost_arm arg = { .size = sizeof(arg), .flags = HUGEPOST_ARM_NONBLOCK };
 	struct hps_events *events = malloc(sizeof(*events));
+	int ret;
 
 	if (!events)
 		return -ENOMEM;
@@ -55,10 +56,14 @@ static int arm(struct hps_object *obj, struct hps_uffd *uffd)
 	/* The userfaultfd may be closed by now. */
 	if (obj->armed_by == uffd) {
 		obj->events = events;
-		events = NULL;
+		atomic_fetch_add(&events->refs, 1);
 	}
 	hps_leave();
+	/* Where its messages come from is known before the first is looked for. */
+	ret = hps_watch(uffd, events->fd, obj->id);
 	hps_events_put(events);
+	if (ret)
+		return ret;
 	hps_log(HPS_INFO, "object %llu: armed", (unsigned long long)obj->id);
 	return 0;
 }
@@ -116,10 +121,7 @@ int hps_register(struct hps_uffd *uffd, struct uffdio_register *reg)
 	bool first = false;
 	int ret;
 
-	/* Whatever is registered, the pump tells of it. */
-	ret = hps_pump_start(uffd);
-	if (!ret)
-		ret = find_mapping(&reg->range, &range);
+	ret = find_mapping(&reg->range, &range);
 	if (ret)
 		return ret;
 
@@ -131,15 +133,11 @@ int hps_register(struct hps_uffd *uffd, struct uffdio_register *reg)
 		ret = add(uffd, &range, &first);
 	if (!ret && first) {
 		ret = arm(range.obj, uffd);
-		if (ret) {
-			hps_unarm(range.obj, uffd);
+		if (ret)
 			hps_unregister(uffd, range.start, range.end, false);
-		}
 	}
-	if (!ret) {
+	if (!ret)
 		reg->ioctls = RANGE_IOCTLS;
-		hps_pump_kick(uffd);
-	}
 	hps_log(ret ? HPS_WARN : HPS_INFO, "register %#llx+%#llx of object %llu: %s",
 		(unsigned long long)reg->range.start, (unsigned long long)reg->range.len,
 		(unsigned long long)range.obj->id, ret ? strerror(-ret) : "done");
@@ -204,8 +202,6 @@ int hps_unregister(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool m
 		if (mapped)
 			collapse(range);
 	}
-	if (gone.nr)
-		hps_pump_kick(uffd);
 	hps_ranges_put(&gone);
 	return ret;
 }

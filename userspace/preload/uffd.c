@@ -10,8 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "preload.h"
@@ -49,37 +48,11 @@ void hps_uffd_put(struct hps_uffd *uffd)
 {
 	if (atomic_fetch_sub(&uffd->refs, 1) > 1)
 		return;
-	hps_real()->close(uffd->real);
-	hps_real()->close(uffd->out);
-	hps_real()->close(uffd->wake);
-	free(uffd);
-}
-
-static int move_up(int fd)
-{
-	int high = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
-
-	if (high < 0)
-		return fd;
-	hps_real()->close(fd);
-	return high;
-}
-
-/* The descriptor appears under the number of the real one, which moves away. */
-static int take_place(struct hps_uffd *uffd, int fd, int program, int flags)
-{
-	int ret = 0;
-
-	uffd->real = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
-	/* Only poll() of a real one that does not block works. */
-	if (uffd->real < 0 || hps_real()->fcntl(uffd->real, F_SETFL, O_NONBLOCK) ||
-	    hps_real()->dup3(program, fd, flags & O_CLOEXEC) < 0)
-		ret = -errno;
-	if (ret && uffd->real >= 0) {
+	if (uffd->real >= 0)
 		hps_real()->close(uffd->real);
-		uffd->real = -1;
-	}
-	return ret;
+	if (uffd->set >= 0)
+		hps_real()->close(uffd->set);
+	free(uffd);
 }
 
 static void slot_set(int fd, struct hps_uffd *uffd)
@@ -92,6 +65,25 @@ static void slot_set(int fd, struct hps_uffd *uffd)
 	atomic_fetch_add(&hps_active, 1);
 }
 
+/* The epoll descriptor takes the place of the real one, which moves away. */
+static int take_place(struct hps_uffd *uffd, int fd, int flags)
+{
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	if (set < 0)
+		return -errno;
+	uffd->set = hps_real()->fcntl(set, F_DUPFD_CLOEXEC, FD_FLOOR);
+	hps_real()->close(set);
+	uffd->real = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+	/* Only poll() of a real one that does not block works. */
+	if (uffd->set < 0 || uffd->real < 0 ||
+	    hps_real()->fcntl(uffd->real, F_SETFL, O_NONBLOCK) ||
+	    hps_real()->fcntl(uffd->set, F_SETFL, flags & O_NONBLOCK) ||
+	    hps_real()->dup3(uffd->set, fd, flags & O_CLOEXEC) < 0)
+		return -errno;
+	return 0;
+}
+
 /*
  * Makes the userfaultfd @fd, just created with @flags, a virtual one. -errno: it
  * is a real one still.
@@ -99,30 +91,15 @@ static void slot_set(int fd, struct hps_uffd *uffd)
 int hps_uffd_create(int fd, int flags)
 {
 	struct hps_uffd *uffd;
-	int pair[2], ret;
+	int ret;
 
 	if (fd >= UFFDS_MAX)
 		return -EMFILE;
 	uffd = calloc(1, sizeof(*uffd));
 	if (!uffd)
 		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
-		       (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0), 0, pair)) {
-		ret = -errno;
-		free(uffd);
-		return ret;
-	}
-	uffd->refs = 1;
-	uffd->out = move_up(pair[1]);
-	uffd->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	uffd->real = -1;
-	if (uffd->wake < 0) {
-		ret = -errno;
-	} else {
-		uffd->wake = move_up(uffd->wake);
-		ret = take_place(uffd, fd, pair[0], flags);
-	}
-	hps_real()->close(pair[0]);
+	*uffd = (struct hps_uffd){ .refs = 1, .real = -1, .set = -1 };
+	ret = take_place(uffd, fd, flags);
 	if (!ret) {
 		hps_enter();
 		slot_set(fd, uffd);
@@ -171,7 +148,6 @@ void hps_uffd_close(int fd)
 		hps_log(HPS_WARN, "userfaultfd %d is closed with memory registered", fd);
 	for (i = 0; i < gone.nr; i++)
 		hps_events_put(hps_unarm(gone.list[i].obj, uffd));
-	hps_pump_kick(uffd);
 	hps_ranges_put(&gone);
 	hps_uffd_put(uffd);
 }
@@ -318,6 +294,21 @@ static bool is_ours(const struct uffdio_range *range)
 	return ret;
 }
 
+ssize_t hps_uffd_fd_read(int fd, void *buf, size_t len)
+{
+	struct hps_uffd *uffd = uffd_get(fd);
+	ssize_t ret;
+
+	if (!uffd)
+		return hps_real()->read(fd, buf, len);
+	ret = hps_uffd_read(uffd, fd, buf, len);
+	hps_uffd_put(uffd);
+	if (ret >= 0)
+		return ret;
+	errno = (int)-ret;
+	return -1;
+}
+
 static int do_api(struct hps_uffd *uffd, struct uffdio_api *arg)
 {
 	uint64_t asked = arg->features;
@@ -361,11 +352,14 @@ int hps_uffd_ioctl(int fd, unsigned long request, void *arg)
 	struct hps_uffd *uffd;
 	int ret = 1;
 
-	/* Other requests are answered by the socket. */
+	/* Other requests are for the descriptor that the program holds. */
 	uffd = _IOC_TYPE(request) == UFFDIO ? uffd_get(fd) : NULL;
 	if (!uffd)
 		return hps_real()->ioctl(fd, request, arg);
 	ret = adapt(uffd, request, arg);
+	/* Ordinary memory: before anything can come of it, it is watched for. */
+	if (ret == 1 && request == UFFDIO_REGISTER && hps_watch_real(uffd))
+		ret = -ENOMEM;
 	if (ret == 1) {
 		ret = hps_real()->ioctl(uffd->real, request, arg);
 	} else if (ret) {
