@@ -11,8 +11,8 @@ OUT	?= $(TOP)/build/$(or $(RELEASE),kernel)
 
 SOURCES	 = Kbuild $(wildcard kmod/*.[ch]) $(wildcard uapi/linux/*.h)
 
-.PHONY: all modules userspace sources setup demo check check-quick install \
-	uninstall clean help
+.PHONY: all modules userspace sources setup demo demo-stream \
+	check check-quick install uninstall clean help
 
 all: modules userspace
 
@@ -37,6 +37,9 @@ setup:
 demo:
 	@selftests/demo/run
 
+demo-stream:
+	@selftests/demo-stream/run
+
 check:
 	@selftests/check
 
@@ -59,12 +62,13 @@ clean:
 help:
 	@echo 'make              module (for KDIR=$(KDIR)) and user space'
 	@echo 'make modules      the module only; give KDIR=... for another kernel'
-	@echo 'make userspace    library, hugepost-stream, man pages'
+	@echo 'make userspace    library, tools, man pages'
 	@echo 'make install      module, library, tools, man pages, udev rule'
 	@echo '                  (DESTDIR, PREFIX, INSTALL_MOD_PATH are honoured)'
 	@echo 'make uninstall    takes away what install put there'
 	@echo 'make setup        gets what the following need: packages, kernels'
-	@echo 'make demo         the main job on real input, with a table of results'
+	@echo 'make demo         three live migrations of one guest, compared'
+	@echo 'make demo-stream  assembles a guest from a migration stream'
 	@echo 'make check        all checks, on all kernels, in VMs'
 	@echo 'make check-quick  on one kernel (HUGEPOST_KERNELS=6.1), with fewer'
 	@echo '                  live migrations'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest of `make demo`: process 1 of an initramfs that holds nothing else.
+ * The guest of `make demo-stream`: process 1 of an initramfs that holds nothing else.
  *
  * Half of the free memory gets a pattern, page by page; the rest stays as the
  * kernel left it, mostly zero. Then some pages change all the time, at a rate
