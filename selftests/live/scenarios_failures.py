@@ -5,6 +5,8 @@ import os
 import random
 import time
 
+import checks
+from device import Object
 from harness import scenario
 from migration import MIB
 from qmp import Failure
@@ -14,8 +16,27 @@ SEED = int(os.environ.get("HUGEPOST_SEED", "1"))
 SLOW = 4 * MIB
 
 
+def received(qemu):
+    """The pages that the module has for a QEMU, and how many were filled."""
+    with Object(qemu.pid) as memory:
+        return memory.present(), sum(channel["pages"] for channel in memory.channels())
+
+
+def check_received(test, qemu, pages, filled):
+    """Fails unless what came since was just what had not been received before."""
+    now, filled_now = received(qemu)
+    everything = set(range(qemu.kib * 1024 // checks.PAGE))
+    test.note(f"{len(pages)} pages were received before, {filled_now - filled} came after")
+    if not pages or pages >= everything or not pages <= now or now != everything:
+        raise Failure(f"{len(pages)} pages were received before the interruption, "
+                      f"{len(now)} of {len(everything)} after the end")
+    if filled_now - filled != len(everything - pages):
+        raise Failure(f"{filled_now - filled} pages were filled for "
+                      f"{len(everything - pages)} that were missing")
+
+
 @scenario("{transport}, {kind}: the line is cut when {kib} KiB more have come, and the "
-          "migration recovers", limit=400,
+          "migration recovers, with just the pages that were missing", limit=400,
           variants=[{"transport": "unix", "kind": "vanilla", "kib": 256},
                     {"transport": "tcp", "kind": "vanilla", "kib": 4096},
                     {"transport": "tcp", "kind": "preempt", "kib": 1024},
@@ -34,10 +55,12 @@ def cut(test, transport, kind, kib):
     proxy.cut_after(kib << 10)
     migration.wait_paused()
     test.note(f"cut after {proxy.passed} bytes")
+    before = received(destination)
     migration.recover()
     migration.limit(0)
     migration.finish()
     test.note(migration.summary())
+    check_received(test, destination, *before)
     test.check_arrived(destination)
 
 
