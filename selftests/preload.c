@@ -397,6 +397,13 @@ TEST_F(preload, forked)
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);
+	/* One of vfork shares the memory, but has descriptors of its own. */
+	pid = vfork();
+	if (!pid) {
+		close(self->uffd);
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	hp_toucher_start(&t, self->mem, -1);
 	ASSERT_EQ(uffd_wait(self->uffd, &msg), 0);
 	EXPECT_EQ(uffd_copy(self->uffd, self->mem, self->buf, TP, NULL), 0);
@@ -523,6 +530,26 @@ TEST_F(preload, by_device)
 	EXPECT_EQ(uffd_copy(uffd, self->mem, self->buf, TP, NULL), 0);
 	close(uffd);
 	close(dev);
+}
+
+/* Rule: without privileges userfaultfd is had for faults of user mode. */
+TEST_F(preload, unprivileged)
+{
+	struct hp_toucher t;
+	struct uffd_msg msg;
+	int uffd;
+
+	/* The harness's child ends with the test, and its privileges with it. */
+	ASSERT_EQ(setresuid(65534, 65534, 65534), 0);
+	uffd = uffd_open(0);
+	ASSERT_GE(uffd, 0);
+	ASSERT_EQ(uffd_register(uffd, self->mem, SIZE,
+				UFFDIO_REGISTER_MODE_MISSING), 0);
+	hp_toucher_start(&t, self->mem, -1);
+	ASSERT_EQ(uffd_wait(uffd, &msg), 0);
+	EXPECT_EQ(uffd_copy(uffd, self->mem, self->buf, TP, NULL), 0);
+	EXPECT_EQ(hp_toucher_end(&t), hp_pattern(0, 1, 0));
+	close(uffd);
 }
 
 /* Rule: reading honours O_NONBLOCK, as a userfaultfd does. */

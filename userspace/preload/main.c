@@ -8,10 +8,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "preload.h"
 
 atomic_int hps_active;
+pid_t hps_pid;
 pthread_mutex_t hps_lock = PTHREAD_MUTEX_INITIALIZER;
 __thread bool hps_inside;
 
@@ -54,6 +56,7 @@ static void fork_parent(void)
 
 static void fork_child(void)
 {
+	hps_pid = getpid();
 	atomic_store(&hps_active, 0);
 	hps_mappings = (struct hps_ranges){ 0 };
 	hps_uffd_forked();
@@ -62,6 +65,7 @@ static void fork_child(void)
 
 __attribute__((constructor)) static void start(void)
 {
+	hps_pid = getpid();
 	hps_resolve();
 	hps_log_init();
 	read_settings();

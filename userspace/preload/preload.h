@@ -30,6 +30,9 @@ struct statfs64;
 /* Mappings of hugepost that are known, and virtual userfaultfds. */
 extern atomic_int hps_active;
 
+/* The process whose state this is. */
+extern pid_t hps_pid;
+
 /*
  * Guards the mappings, the reference counts' way up from what is found there,
  * the slots of virtual userfaultfds, and all fields of theirs that say so.

@@ -110,8 +110,16 @@ int hps_uffd_create(int fd, int flags)
 	return ret;
 }
 
+/* A child of vfork() has the parent's memory, but descriptors of its own. */
+static bool own_descriptors(void)
+{
+	return getpid() == hps_pid;
+}
+
 void hps_uffd_dup(int old, int new)
 {
+	if (!own_descriptors())
+		return;
 	hps_enter();
 	if ((unsigned int)new < UFFDS_MAX && slots[old] && !slots[new])
 		slot_set(new, slots[old]);
@@ -129,6 +137,8 @@ void hps_uffd_close(int fd)
 	struct hps_uffd *uffd;
 	unsigned int i;
 
+	if (!own_descriptors())
+		return;
 	hps_enter();
 	uffd = slots[fd];
 	if (uffd) {
