@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -22,10 +23,6 @@
 #ifndef USERFAULTFD_IOC_NEW
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
 #endif
-
-/* The C library's, without a declaration in its headers. */
-ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
-extern void __chk_fail(void) __attribute__((noreturn));
 
 /* Is there something to adapt, and is it the program that calls? */
 static bool active(void)
@@ -212,7 +209,7 @@ ssize_t read(int fd, void *buf, size_t len)
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 {
 	if (len > room)
-		__chk_fail();
+		abort();
 	return read(fd, buf, len);
 }
 

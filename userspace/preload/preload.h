@@ -25,6 +25,9 @@
 
 struct statfs64;
 
+/* One of the C library's, without a declaration in its headers. */
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
+
 #define hps_unlikely(x) __builtin_expect(!!(x), 0)
 
 /* Mappings of hugepost that are known, and virtual userfaultfds. */
