@@ -18,6 +18,7 @@
 
 static _Atomic uint64_t slots_used;
 static pthread_key_t slot_key;
+static bool have_key;
 static __thread int slot __attribute__((tls_model("initial-exec"))) = NO_SLOT;
 
 static void slot_release(void *arg)
@@ -33,6 +34,8 @@ static int slot_take(void)
 	uint64_t used = atomic_load(&slots_used);
 	int number;
 
+	if (!have_key)
+		return ANY_SLOT;
 	do {
 		if (!~used)
 			return ANY_SLOT;
@@ -49,8 +52,7 @@ static int slot_take(void)
 
 void hps_channel_init(void)
 {
-	if (pthread_key_create(&slot_key, slot_release))
-		slot = ANY_SLOT;
+	have_key = !pthread_key_create(&slot_key, slot_release);
 }
 
 int hps_fill(struct hps_object *obj, uint64_t offset, const void *src, uint64_t len,

@@ -29,6 +29,11 @@ int hps_watch(struct hps_uffd *uffd, int fd, uint64_t id)
 	return epoll_ctl(uffd->set, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
+void hps_unwatch(const struct hps_uffd *uffd, int fd)
+{
+	epoll_ctl(uffd->set, EPOLL_CTL_DEL, fd, NULL);
+}
+
 int hps_watch_real(struct hps_uffd *uffd)
 {
 	int ret = hps_watch(uffd, uffd->real, REAL_UFFD);
@@ -102,11 +107,13 @@ static size_t read_object(struct hps_uffd *uffd, uint64_t id, struct uffd_msg *m
 	len = hps_real()->read(from->fd, events, (max < BATCH ? max : BATCH) * sizeof(events[0]));
 	/* At the end of file, which stays readable, nothing more will come. */
 	if (!len)
-		epoll_ctl(uffd->set, EPOLL_CTL_DEL, from->fd, NULL);
+		hps_unwatch(uffd, from->fd);
 	for (i = 0; i < len / (ssize_t)sizeof(events[0]); i++) {
 		if (!translate(uffd, obj, &events[i], &msgs[done])) {
-			hps_fill(obj, events[i].offset, NULL, PAGE_BYTES, HUGEPOST_FILL_ZERO,
-				 &result);
+			/* Whoever waits for it asks again if it cannot be had now. */
+			if (hps_fill(obj, events[i].offset, NULL, PAGE_BYTES, HUGEPOST_FILL_ZERO,
+				     &result))
+				hugepost_object_wake(obj->handle, events[i].offset, PAGE_BYTES);
 			continue;
 		}
 		hps_debug("object %llu: page at %#llx is missing, thread %u",

@@ -57,8 +57,7 @@ void hps_log_init(void)
 		hps_log(HPS_ERROR, "cannot open the log %s: %s", colon + 1, strerror(errno));
 		return;
 	}
-	/* Out of the way of programs that count on the lowest numbers. */
-	high = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, 200);
+	high = hps_own_duplicate(fd);
 	if (high >= 0) {
 		hps_real()->close(fd);
 		fd = high;

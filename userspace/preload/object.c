@@ -21,8 +21,6 @@
 #define HOST_PAGE	(2UL << 20)
 /* The device is a misc device. */
 #define MISC_MAJOR	10
-/* Own descriptors are put above those that programs count on. */
-#define FD_FLOOR	200
 
 struct hps_ranges hps_mappings;
 
@@ -89,8 +87,8 @@ static int object_new(int fd, const struct hugepost_stats *stats, struct hps_obj
 
 	if (!obj)
 		return -ENOMEM;
-	own = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
-	ret = own < 0 ? -errno : hugepost_object_from_fd(&obj->handle, own);
+	own = hps_own_duplicate(fd);
+	ret = own < 0 ? own : hugepost_object_from_fd(&obj->handle, own);
 	if (ret) {
 		if (own >= 0)
 			hps_real()->close(own);

@@ -82,6 +82,8 @@ struct hps_real {
 
 extern struct hps_real hps_real_table;
 void hps_resolve(void);
+/* A duplicate for the library itself, above the numbers that programs count on. */
+int hps_own_duplicate(int fd);
 
 /* Other libraries' constructors may call before ours has run. */
 static inline const struct hps_real *hps_real(void)
@@ -219,6 +221,7 @@ int hps_unregister(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool m
 /* --- events.c: reading a virtual userfaultfd ----------------------------------- */
 
 int hps_watch(struct hps_uffd *uffd, int fd, uint64_t id);
+void hps_unwatch(const struct hps_uffd *uffd, int fd);
 int hps_watch_real(struct hps_uffd *uffd);
 ssize_t hps_uffd_read(struct hps_uffd *uffd, int fd, void *buf, size_t len);
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* libhugepost-preload: the definitions that the program would have called. */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "preload.h"
+
+#define FD_FLOOR	200
 
 struct hps_real hps_real_table;
 
@@ -40,4 +44,14 @@ void hps_resolve(void)
 
 	/* Two threads at once write the same. */
 	hps_real_table = real;
+}
+
+int hps_own_duplicate(int fd)
+{
+	int ret = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+
+	/* There may be no such numbers (RLIMIT_NOFILE). */
+	if (ret < 0 && errno == EINVAL)
+		ret = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return ret < 0 ? -errno : ret;
 }

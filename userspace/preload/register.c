@@ -173,6 +173,8 @@ static void disarm(const struct hps_range *range, const struct hps_uffd *uffd)
 	if (!events)
 		return;
 	hugepost_object_disarm(range->obj->handle);
+	/* A child of fork() may keep its file, which would stay ready for ever. */
+	hps_unwatch(uffd, events->fd);
 	hps_events_put(events);
 	hps_log(HPS_INFO, "object %llu: disarmed", (unsigned long long)range->obj->id);
 }

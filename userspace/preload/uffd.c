@@ -17,8 +17,6 @@
 
 #define UFFDS_MAX	65536
 #define PAGE_MASK	4095UL
-/* Own descriptors are put above those that programs count on. */
-#define FD_FLOOR	200
 
 const unsigned int hps_uffd_max = UFFDS_MAX;
 
@@ -72,12 +70,15 @@ static int take_place(struct hps_uffd *uffd, int fd, int flags)
 
 	if (set < 0)
 		return -errno;
-	uffd->set = hps_real()->fcntl(set, F_DUPFD_CLOEXEC, FD_FLOOR);
+	uffd->set = hps_own_duplicate(set);
 	hps_real()->close(set);
-	uffd->real = hps_real()->fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+	if (uffd->set < 0)
+		return uffd->set;
+	uffd->real = hps_own_duplicate(fd);
+	if (uffd->real < 0)
+		return uffd->real;
 	/* Only poll() of a real one that does not block works. */
-	if (uffd->set < 0 || uffd->real < 0 ||
-	    hps_real()->fcntl(uffd->real, F_SETFL, O_NONBLOCK) ||
+	if (hps_real()->fcntl(uffd->real, F_SETFL, O_NONBLOCK) ||
 	    hps_real()->fcntl(uffd->set, F_SETFL, flags & O_NONBLOCK) ||
 	    hps_real()->dup3(uffd->set, fd, flags & O_CLOEXEC) < 0)
 		return -errno;
