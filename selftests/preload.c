@@ -441,7 +441,8 @@ TEST_F(preload, unmapped)
 	ASSERT_EQ(uffd_register(self->uffd, self->mem, SIZE,
 				UFFDIO_REGISTER_MODE_MISSING), 0);
 	ASSERT_EQ(munmap(self->mem, SIZE), 0);
-	EXPECT_EQ(hp_stats(self->obj).out_mode, HUGEPOST_MODE_UNARMED);
+	/* To others who map the object it has lost its handler. */
+	EXPECT_EQ(hp_stats(self->obj).out_mode, HUGEPOST_MODE_LOST);
 	self->mem = hp_map(self->obj, 0, SIZE);
 	ASSERT_NE(self->mem, MAP_FAILED);
 	ASSERT_EQ(uffd_register(self->uffd, self->mem, SIZE,

@@ -20,15 +20,18 @@ from scenarios_kinds import KINDS, check_blocktime
 # How long a vCPU may take to touch a missing page.
 LOOK = 1
 TRIES = 20
+# What the source had sent before it was stopped comes within this time.
+SETTLE = 0.25
 # What a Linux guest touches at first with interrupts off, and some more.
 ASKED = 250
 ASKED_TIMEOUT = 60
-GONE_TIMEOUT = 30
+GONE_TIMEOUT = 10
 HUGE_PAGES = checks.HUGE_KIB // 4
 # A machine's first host page, with holes for its firmware, cannot be mapped huge.
 FEW = 0.02
 # MiB
 BALLOON = 64
+SMALL_BALLOON = 24
 FILL_KIB = FILL * DISK >> 10
 BALLOON_TIMEOUT = 60
 # Only what the guest asks for comes quickly.
@@ -100,11 +103,15 @@ def stop_source(test, migration):
     for tries in range(1, TRIES + 1):
         source.process.send_signal(signal.SIGSTOP)
         look_until = time.monotonic() + LOOK
+        seen = []
         while time.monotonic() < look_until:
-            if waiting_workers():
-                check_worker(test)
+            workers = waiting_workers()
+            # Its page may have been on its way when it was seen first.
+            if workers and workers == seen:
+                test.note("\n".join(workers))
                 return
-            time.sleep(0.05)
+            seen = workers
+            time.sleep(SETTLE)
         source.process.send_signal(signal.SIGCONT)
         time.sleep(tries * 0.1)
     raise Failure(f"{TRIES} times, no kernel worker waited in the module's fault handler: "
@@ -141,6 +148,29 @@ def kvm(test, version):
     check_blocktime(test, migration, time.monotonic() - start)
     test.check_arrived(destination)
     no_worker()
+
+
+@scenario("KVM: SIGKILL of a destination whose postcopy is paused, while a worker waits "
+          "for a page")
+def kvm_kill_paused(test):
+    """Both QEMUs are there, and could go on."""
+    need_kvm()
+    source, destination = test.pair(accel="kvm", smp=2)
+    migration = test.migration(source, destination, bandwidth=8 * MIB,
+                               postcopy_bandwidth=CRAWL)
+    migration.start().wait_sent(4 * MIB)
+    migration.switch()
+    stop_source(test, migration)
+    # From its side, as the source would send the page before it could be told.
+    destination.qmp.command("migrate-pause")
+    migration.wait(destination, "postcopy-paused")
+    source.process.send_signal(signal.SIGCONT)
+    migration.wait_paused()
+    check_worker(test)
+    destination.kill()
+    no_worker()
+    checks.no_objects()
+    source.qmp.command("query-migrate")
 
 
 @scenario("KVM: SIGKILL of the {killed} while a worker waits for a page ({run})",
@@ -228,6 +258,43 @@ def kvm_balloon(test):
         guest.check_round(linux)
         test.note(f"filled again: {memory.stats()['memory'] // MIB} MiB, stage 2 "
                   f"{stage2(linux)}")
+
+
+@scenario("KVM: a Linux guest arrives after its balloon was used, which works on there",
+          limit=400)
+def kvm_balloon_arrives(test):
+    """The source's memory has holes in it, and host pages that are there in part."""
+    need_kvm()
+    guest = Linux(test.dir)
+    options = {"memory": "hugepost", "accel": "kvm", **guest.options}
+    source = test.source(**options)
+    destination = test.destination(**options)
+    guest.check_round(source)
+    with device.Object(source.pid) as memory:
+        set_balloon(test, source, (KIB >> 10) - SMALL_BALLOON)
+        set_balloon(test, source, KIB >> 10)
+        figures = memory.stats()
+        test.note(f"source: {figures['discarded']} pages were discarded, "
+                  f"{figures['assembling']} host pages are there in part")
+    migration = test.migration(source, destination, bandwidth=64 * MIB,
+                               postcopy_bandwidth=16 * MIB)
+    migration.start().wait_sent(32 * MIB)
+    migration.switch().finish()
+    test.note(migration.summary())
+    guest.check_round(destination)
+    test.note(f"{checks.all_huge(destination)} KiB are mapped huge")
+    guest.fill(destination)
+    check_stage2(test, destination, FILL_KIB)
+    with device.Object(destination.pid) as memory:
+        full = memory.stats()
+        set_balloon(test, destination, (KIB >> 10) - SMALL_BALLOON)
+        after = memory.stats()
+    discarded = after["discarded"] - full["discarded"]
+    test.note(f"destination: {discarded} pages were discarded, "
+              f"{(full['memory'] - after['memory']) // MIB} MiB freed")
+    if discarded < SMALL_BALLOON * MIB // checks.PAGE:
+        raise Failure("the balloon gave too little back at the destination")
+    guest.check_round(destination)
 
 
 @scenario("KVM, QEMU {version}: a Linux guest arrives on huge pages, with asynchronous "

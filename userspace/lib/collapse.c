@@ -111,7 +111,7 @@ static int collapse_range(struct walk *walk, uintptr_t end)
 
 	while (walk->pos < end) {
 		ret = hp_vma_find(walk->pos, false, &walk->vma);
-		if (ret && ret != -ENOENT)
+		if (ret && ret != -ENOENT && ret != -EACCES && ret != -EPERM)
 			return ret;
 		/* Without /proc (a jail) it must be one VMA, and emptying must do. */
 		walk->stop = ret ? end : min_addr(end, walk->vma.end);

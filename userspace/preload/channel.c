@@ -70,6 +70,9 @@ int hps_fill(struct hps_object *obj, uint64_t offset, const void *src, uint64_t 
 		ret = hugepost_channel_fill(obj->channels[((unsigned int)slot + i) %
 							  obj->nr_channels],
 					    offset, src, len, flags, result);
+		/* A signal ends a wait for another thread's copy; a userfaultfd's does not. */
+		if (ret == -EINTR && !result->bytes && !result->duplicates)
+			continue;
 		if (ret != -EBUSY)
 			return ret;
 		sched_yield();

@@ -64,39 +64,60 @@ static struct hps_object *get_object(struct hps_uffd *uffd, uint64_t id,
 	return obj;
 }
 
-/* The message for an event; false if its page is not registered. */
-static bool translate(struct hps_uffd *uffd, const struct hps_object *obj,
-		      const struct hugepost_event *event, struct uffd_msg *msg)
+enum whose { WHOSE_PROGRAM, WHOSE_NOBODY, WHOSE_GONE };
+
+/*
+ * Whose an event is: the program's, with the message for it; nobody's, as its page
+ * is not registered; or too late, since @from is not what arms the object any more.
+ */
+static enum whose translate(struct hps_uffd *uffd, const struct hps_object *obj,
+			    const struct hps_events *from, const struct hugepost_event *event,
+			    struct uffd_msg *out)
 {
-	bool found = false;
+	struct uffd_msg msg = { .event = UFFD_EVENT_PAGEFAULT };
+	enum whose ret = WHOSE_NOBODY;
 	unsigned int i;
 
-	*msg = (struct uffd_msg){ .event = UFFD_EVENT_PAGEFAULT };
 	if (event->access & HUGEPOST_ACCESS_WRITE)
-		msg->arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WRITE;
+		msg.arg.pagefault.flags |= UFFD_PAGEFAULT_FLAG_WRITE;
 
 	hps_enter();
-	for (i = 0; i < uffd->registered.nr && !found; i++) {
+	if (obj->armed_by != uffd || obj->events != from)
+		ret = WHOSE_GONE;
+	for (i = 0; i < uffd->registered.nr && ret == WHOSE_NOBODY; i++) {
 		const struct hps_range *range = &uffd->registered.list[i];
 
-		found = range->obj == obj && event->offset >= range->offset &&
-			event->offset - range->offset < range->end - range->start;
-		if (found)
-			msg->arg.pagefault.address = range->start + event->offset - range->offset;
+		if (range->obj != obj || event->offset < range->offset ||
+		    event->offset - range->offset >= range->end - range->start)
+			continue;
+		msg.arg.pagefault.address = range->start + event->offset - range->offset;
+		ret = WHOSE_PROGRAM;
 	}
 	if (uffd->features & UFFD_FEATURE_THREAD_ID)
-		msg->arg.pagefault.feat.ptid = event->tid;
+		msg.arg.pagefault.feat.ptid = event->tid;
 	if (uffd->features & UFFD_FEATURE_EXACT_ADDRESS)
-		msg->arg.pagefault.address += event->address % PAGE_BYTES;
+		msg.arg.pagefault.address += event->address % PAGE_BYTES;
 	hps_leave();
-	return found;
+	if (ret == WHOSE_PROGRAM)
+		*out = msg;
+	return ret;
+}
+
+/* A page that is not registered is zero; who waits in vain touches it anew. */
+static void answer(struct hps_object *obj, enum whose whose, uint64_t offset)
+{
+	struct hugepost_fill_result result;
+
+	if (whose == WHOSE_GONE ||
+	    hps_fill(obj, offset, NULL, PAGE_BYTES, HUGEPOST_FILL_ZERO,
+		     &result))
+		hugepost_object_wake(obj->handle, offset, PAGE_BYTES);
 }
 
 /* Up to @max messages of an object's events; 0 if there are none. */
 static size_t read_object(struct hps_uffd *uffd, uint64_t id, struct uffd_msg *msgs, size_t max)
 {
 	struct hugepost_event events[BATCH];
-	struct hugepost_fill_result result;
 	struct hps_events *from;
 	struct hps_object *obj = get_object(uffd, id, &from);
 	size_t done = 0;
@@ -109,11 +130,10 @@ static size_t read_object(struct hps_uffd *uffd, uint64_t id, struct uffd_msg *m
 	if (!len)
 		hps_unwatch(uffd, from->fd);
 	for (i = 0; i < len / (ssize_t)sizeof(events[0]); i++) {
-		if (!translate(uffd, obj, &events[i], &msgs[done])) {
-			/* Whoever waits for it asks again if it cannot be had now. */
-			if (hps_fill(obj, events[i].offset, NULL, PAGE_BYTES, HUGEPOST_FILL_ZERO,
-				     &result))
-				hugepost_object_wake(obj->handle, events[i].offset, PAGE_BYTES);
+		enum whose whose = translate(uffd, obj, from, &events[i], &msgs[done]);
+
+		if (whose != WHOSE_PROGRAM) {
+			answer(obj, whose, events[i].offset);
 			continue;
 		}
 		hps_debug("object %llu: page at %#llx is missing, thread %u",

@@ -5,10 +5,12 @@
  * Each goes on to the next definition after a branch or two; where it has to be
  * adapted, the work is done elsewhere.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -46,17 +48,54 @@ static int new_uffd(int fd, int flags)
 	return -1;
 }
 
+/* Does this process run a guest by KVM? If it cannot be told, it does. */
+static bool has_kvm(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	char target[32];
+	struct dirent *entry;
+	bool found = !dir;
+
+	while (!found && (entry = readdir(dir))) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = 0;
+		found = !strcmp(target, "anon_inode:kvm-vm");
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/*
+ * Without the privilege: by the device, whose permissions are others. Else for
+ * faults of user mode only, which will do but where KVM touches ordinary memory
+ * for the guest: better no migration than a guest that stops in one.
+ */
+static int create_unprivileged(int flags)
+{
+	int dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC), fd = -1;
+
+	if (dev >= 0) {
+		fd = hps_real()->ioctl(dev, USERFAULTFD_IOC_NEW, flags);
+		hps_real()->close(dev);
+	}
+	if (fd < 0 && has_kvm()) {
+		hps_log(HPS_ERROR,
+			"userfaultfd is not permitted: give this user access to /dev/userfaultfd, or set the sysctl vm.unprivileged_userfaultfd to 1");
+		errno = EPERM;
+	} else if (fd < 0) {
+		fd = (int)hps_real()->syscall(SYS_userfaultfd, flags | UFFD_USER_MODE_ONLY);
+	}
+	return fd;
+}
+
 static int create_uffd(int flags)
 {
 	int fd = (int)hps_real()->syscall(SYS_userfaultfd, flags);
 
-	/* Without privileges it may handle faults of user mode only. */
-	if (fd < 0 && errno == EPERM && active() && !(flags & UFFD_USER_MODE_ONLY)) {
-		fd = (int)hps_real()->syscall(SYS_userfaultfd, flags | UFFD_USER_MODE_ONLY);
-		if (fd >= 0)
-			hps_log(HPS_WARN,
-				"no privilege for userfaultfd: ordinary memory is handled for faults of user mode only");
-	}
+	if (fd < 0 && errno == EPERM && active() && !(flags & UFFD_USER_MODE_ONLY))
+		fd = create_unprivileged(flags);
 	return new_uffd(fd, flags);
 }
 
@@ -233,7 +272,7 @@ int close_range(unsigned int first, unsigned int last, int flags)
 {
 	if (active() && !(flags & CLOSE_RANGE_CLOEXEC))
 		close_all(first, last);
-	return hps_real()->close_range(first, last, flags);
+	return (int)hps_real()->syscall(SYS_close_range, first, last, flags);
 }
 
 /* @new was made by a call that is like dup(). */

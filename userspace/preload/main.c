@@ -46,21 +46,24 @@ static void read_settings(void)
 
 static void fork_prepare(void)
 {
+	pthread_mutex_lock(&hps_register_lock);
 	hps_enter();
 }
 
 static void fork_parent(void)
 {
 	hps_leave();
+	pthread_mutex_unlock(&hps_register_lock);
 }
 
 static void fork_child(void)
 {
 	hps_pid = getpid();
 	atomic_store(&hps_active, 0);
-	hps_mappings = (struct hps_ranges){ 0 };
+	hps_objects_forked();
 	hps_uffd_forked();
 	hps_leave();
+	pthread_mutex_unlock(&hps_register_lock);
 }
 
 __attribute__((constructor)) static void start(void)

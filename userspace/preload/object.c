@@ -149,6 +149,23 @@ void hps_object_put(struct hps_object *obj)
 		object_free(obj);
 }
 
+/* In a child of fork: it has no mapping. Called with hps_lock. */
+void hps_objects_forked(void)
+{
+	hps_mappings = (struct hps_ranges){ 0 };
+	objects = NULL;
+}
+
+/* Adds a range to those that are mapped; called with hps_lock. */
+static int add_mapping(const struct hps_range *range)
+{
+	unsigned int before = hps_mappings.nr;
+	int ret = hps_ranges_add(&hps_mappings, range);
+
+	atomic_fetch_add(&hps_active, (int)hps_mappings.nr - (int)before);
+	return ret;
+}
+
 /* Remembers a mapping that was just made. */
 static int remember(void *addr, size_t len, int fd, uint64_t offset)
 {
@@ -177,9 +194,7 @@ static int remember(void *addr, size_t len, int fd, uint64_t offset)
 		objects = new;
 		new = NULL;
 	}
-	ret = hps_ranges_add(&hps_mappings, &range);
-	if (!ret)
-		atomic_fetch_add(&hps_active, 1);
+	ret = add_mapping(&range);
 	hps_leave();
 
 	if (new)
@@ -222,8 +237,7 @@ void *hps_map(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 		errno = err;
 		return ret;
 	}
-	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
-		hps_forget_mapping(ret, len);
+	hps_forget_mapping(ret, len);
 	err = remember(ret, len, fd, (uint64_t)off);
 	if (err) {
 		hps_log(HPS_ERROR, "cannot follow a mapping: %s", strerror(-err));
@@ -275,15 +289,13 @@ void hps_move_mapping(void *old, size_t old_len, void *addr, size_t len)
 	hps_leave();
 
 	hps_forget_mapping(old, old_len);
-	if (!found)
-		return;
 	if (addr != old)
 		hps_forget_mapping(addr, len);
+	if (!found)
+		return;
 	hps_enter();
-	if (hps_ranges_add(&hps_mappings, &range))
+	if (add_mapping(&range))
 		found = NULL;
-	else
-		atomic_fetch_add(&hps_active, 1);
 	hps_leave();
 	if (!found)
 		hps_object_put(range.obj);

@@ -6,9 +6,9 @@
  * that concern a mapping of /dev/hugepost are adapted, all others go on to the
  * next definition of the same name, after one branch on hps_active.
  *
- * Locks: hps_lock, see there, and none else. It is never held across a call
- * that can block, nor while memory of the program is touched, which may wait
- * for a page that this very library has to deliver.
+ * Locks: hps_register_lock, then hps_lock, see there. Neither is held across a
+ * call that waits for others, nor while memory of the program is touched, which
+ * may wait for a page that this very library has to deliver.
  */
 #ifndef HUGEPOST_PRELOAD_H
 #define HUGEPOST_PRELOAD_H
@@ -73,7 +73,6 @@ struct hps_real {
 	int (*fstatfs)(int fd, struct statfs64 *buf);
 	ssize_t (*read)(int fd, void *buf, size_t len);
 	int (*close)(int fd);
-	int (*close_range)(unsigned int first, unsigned int last, int flags);
 	int (*dup)(int fd);
 	int (*dup2)(int old, int new);
 	int (*dup3)(int old, int new, int flags);
@@ -163,6 +162,7 @@ void hps_ranges_put(struct hps_ranges *gone);
 extern struct hps_ranges hps_mappings;
 
 void hps_object_put(struct hps_object *obj);
+void hps_objects_forked(void);
 bool hps_is_device(int fd);
 void *hps_map(void *addr, size_t len, int prot, int flags, int fd, off_t off);
 void hps_forget_mapping(void *addr, size_t len);
@@ -192,6 +192,7 @@ struct hps_uffd {
 	/* The following are guarded by hps_lock. */
 	uint64_t features;	/* as asked for with UFFDIO_API */
 	unsigned int fds;	/* the program's descriptors */
+	bool failed;		/* a page could not be filled */
 	struct hps_ranges registered;
 };
 
@@ -209,6 +210,8 @@ void hps_uffd_forked(void);
 void hps_uffd_unmapped(uintptr_t start, uintptr_t end);
 
 /* --- register.c: which ranges a virtual userfaultfd handles ------------------ */
+
+extern pthread_mutex_t hps_register_lock;
 
 void hps_events_put(struct hps_events *events);
 /* Ends what @uffd is to @obj; what it returns is to be put. */

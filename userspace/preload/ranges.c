@@ -39,6 +39,22 @@ static int make_room(struct hps_ranges *ranges, unsigned int nr)
 	return 0;
 }
 
+/* Makes one of the ranges at @at and after it, if they continue each other. */
+static void merge(struct hps_ranges *ranges, unsigned int at)
+{
+	struct hps_range *range = &ranges->list[at];
+
+	if (at + 1 >= ranges->nr || range[0].end != range[1].start ||
+	    range[0].obj != range[1].obj ||
+	    range[0].offset + (range[0].end - range[0].start) != range[1].offset)
+		return;
+	range[0].end = range[1].end;
+	/* Not the last one. */
+	atomic_fetch_sub(&range[1].obj->refs, 1);
+	ranges->nr--;
+	memmove(range + 1, range + 2, (ranges->nr - at - 1) * sizeof(*range));
+}
+
 int hps_ranges_add(struct hps_ranges *ranges, const struct hps_range *range)
 {
 	unsigned int at = first_after(ranges, range->start);
@@ -49,6 +65,9 @@ int hps_ranges_add(struct hps_ranges *ranges, const struct hps_range *range)
 		(ranges->nr - at) * sizeof(*ranges->list));
 	ranges->list[at] = *range;
 	ranges->nr++;
+	merge(ranges, at);
+	if (at)
+		merge(ranges, at - 1);
 	return 0;
 }
 

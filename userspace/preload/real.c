@@ -35,7 +35,6 @@ void hps_resolve(void)
 		.fstatfs = next("fstatfs64"),
 		.read = next("read"),
 		.close = next("close"),
-		.close_range = next("close_range"),
 		.dup = next("dup"),
 		.dup2 = next("dup2"),
 		.dup3 = next("dup3"),

@@ -14,6 +14,14 @@
 #include "preload.h"
 
 #define PAGE_MASK	4095UL
+#define PAGE_BYTES	4096UL
+#define HOST_PAGE	(2UL << 20)
+
+/*
+ * Makes one step of a change of ranges and of arming or disarming their object;
+ * taken before hps_lock. No memory of the program is touched under it.
+ */
+pthread_mutex_t hps_register_lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define RANGE_IOCTLS	(1ULL << _UFFDIO_WAKE | 1ULL << _UFFDIO_COPY | 1ULL << _UFFDIO_ZEROPAGE)
 
@@ -76,7 +84,9 @@ static int add(struct hps_uffd *uffd, struct hps_range *range, bool *first)
 	int ret;
 
 	hps_enter();
-	if (obj->armed_by && obj->armed_by != uffd)
+	if (!uffd->fds)
+		ret = -EBADF;
+	else if (obj->armed_by && obj->armed_by != uffd)
 		ret = -EBUSY;
 	else
 		ret = hps_ranges_remove(&uffd->registered, range->start, range->end, &gone);
@@ -94,54 +104,93 @@ static int add(struct hps_uffd *uffd, struct hps_range *range, bool *first)
 
 static int find_mapping(const struct uffdio_range *arg, struct hps_range *out)
 {
+	uint64_t start = arg->start, end;
 	struct hps_range *found;
-	uint64_t end;
 	int ret = 0;
 
-	if (__builtin_add_overflow(arg->start, arg->len, &end))
+	if (__builtin_add_overflow(start, arg->len, &end))
 		return 1;
 	hps_enter();
-	found = hps_ranges_find(&hps_mappings, arg->start, end);
+	found = hps_ranges_find(&hps_mappings, start, end);
 	if (found) {
 		*out = *found;
-		out->start = arg->start;
+		out->start = start;
 		out->end = end;
-		out->offset += arg->start - found->start;
+		out->offset += start - found->start;
 		atomic_fetch_add(&out->obj->refs, 1);
 	} else {
-		ret = hps_ranges_overlap(&hps_mappings, arg->start, end) ? -EINVAL : 1;
+		ret = hps_ranges_overlap(&hps_mappings, start, end) ? -EINVAL : 1;
 	}
 	hps_leave();
 	return ret;
 }
 
-int hps_register(struct hps_uffd *uffd, struct uffdio_register *reg)
+/* Is each page of the range there? If it cannot be told, not. */
+static bool all_present(const struct hps_range *range)
 {
-	struct hps_range range;
-	bool first = false;
+	uint64_t offset = range->offset & ~(HOST_PAGE - 1);
+	uint64_t len = range->offset - offset + (range->end - range->start), present = 0;
+	uint64_t *bits = calloc(len / PAGE_BYTES / 64 + 1, sizeof(*bits));
+	int ret = -ENOMEM;
+
+	if (bits)
+		ret = hugepost_object_bitmap(range->obj->handle, offset, len, bits, &present);
+	free(bits);
+	return !ret && present == len / PAGE_BYTES;
+}
+
+/*
+ * The object of @range has no other range registered. If it stays @mapped it is
+ * memory like any other again, but after a failure, where a page that never came
+ * must not be zero: then it has lost its handler, as it has for other processes
+ * when it is mapped here no more.
+ */
+static void disarm(const struct hps_range *range, struct hps_uffd *uffd, bool mapped)
+{
+	struct hps_events *events = hps_unarm(range->obj, uffd);
+	bool failed;
+
+	if (!events)
+		return;
+	hps_enter();
+	failed = uffd->failed;
+	hps_leave();
+	if (mapped && (!failed || all_present(range))) {
+		hugepost_object_disarm(range->obj->handle);
+		hps_log(HPS_INFO, "object %llu: disarmed", (unsigned long long)range->obj->id);
+	} else {
+		hps_log(HPS_WARN, "object %llu: pages that are missing stay so",
+			(unsigned long long)range->obj->id);
+	}
+	/* A child of fork() may keep its file, which would stay ready for ever. */
+	hps_unwatch(uffd, events->fd);
+	hps_events_put(events);
+}
+
+/* Takes ranges away, and ends what has to end with them; under hps_register_lock. */
+static int take_away(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool mapped,
+		     struct hps_ranges *gone)
+{
+	unsigned int i;
+	bool more;
 	int ret;
 
-	ret = find_mapping(&reg->range, &range);
-	if (ret)
-		return ret;
+	hps_enter();
+	ret = hps_ranges_remove(&uffd->registered, start, end, gone);
+	hps_leave();
 
-	if (reg->mode != UFFDIO_REGISTER_MODE_MISSING || !reg->range.len ||
-	    ((reg->range.start | reg->range.len) & PAGE_MASK))
-		ret = -EINVAL;
-	/* First the range, then its events: they are never taken for others'. */
-	if (!ret)
-		ret = add(uffd, &range, &first);
-	if (!ret && first) {
-		ret = arm(range.obj, uffd);
-		if (ret)
-			hps_unregister(uffd, range.start, range.end, false);
+	for (i = 0; i < gone->nr; i++) {
+		const struct hps_range *range = &gone->list[i];
+
+		hps_enter();
+		more = hps_ranges_have(&uffd->registered, range->obj);
+		hps_leave();
+		if (!more)
+			disarm(range, uffd, mapped);
+		else
+			hugepost_object_wake(range->obj->handle, range->offset,
+					     range->end - range->start);
 	}
-	if (!ret)
-		reg->ioctls = RANGE_IOCTLS;
-	hps_log(ret ? HPS_WARN : HPS_INFO, "register %#llx+%#llx of object %llu: %s",
-		(unsigned long long)reg->range.start, (unsigned long long)reg->range.len,
-		(unsigned long long)range.obj->id, ret ? strerror(-ret) : "done");
-	hps_object_put(range.obj);
 	return ret;
 }
 
@@ -165,45 +214,51 @@ static void collapse(const struct hps_range *range)
 		ret ? strerror(-ret) : "");
 }
 
-/* The object of @range has no other range registered. */
-static void disarm(const struct hps_range *range, const struct hps_uffd *uffd)
+int hps_register(struct hps_uffd *uffd, struct uffdio_register *reg)
 {
-	struct hps_events *events = hps_unarm(range->obj, uffd);
+	struct hps_ranges gone = { 0 };
+	struct hps_range range;
+	bool first = false;
+	int ret;
 
-	if (!events)
-		return;
-	hugepost_object_disarm(range->obj->handle);
-	/* A child of fork() may keep its file, which would stay ready for ever. */
-	hps_unwatch(uffd, events->fd);
-	hps_events_put(events);
-	hps_log(HPS_INFO, "object %llu: disarmed", (unsigned long long)range->obj->id);
+	ret = find_mapping(&reg->range, &range);
+	if (ret)
+		return ret;
+
+	if (reg->mode != UFFDIO_REGISTER_MODE_MISSING || !reg->range.len ||
+	    ((reg->range.start | reg->range.len) & PAGE_MASK))
+		ret = -EINVAL;
+	/* First the range, then its events: they are never taken for others'. */
+	pthread_mutex_lock(&hps_register_lock);
+	if (!ret)
+		ret = add(uffd, &range, &first);
+	if (!ret && first) {
+		ret = arm(range.obj, uffd);
+		if (ret)
+			take_away(uffd, range.start, range.end, true, &gone);
+	}
+	pthread_mutex_unlock(&hps_register_lock);
+	hps_ranges_put(&gone);
+	if (!ret)
+		reg->ioctls = RANGE_IOCTLS;
+	hps_log(ret ? HPS_WARN : HPS_INFO, "register %#llx+%#llx of object %llu: %s",
+		(unsigned long long)reg->range.start, (unsigned long long)reg->range.len,
+		(unsigned long long)range.obj->id, ret ? strerror(-ret) : "done");
+	hps_object_put(range.obj);
+	return ret;
 }
 
 int hps_unregister(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool mapped)
 {
 	struct hps_ranges gone = { 0 };
 	unsigned int i;
-	bool more;
 	int ret;
 
-	hps_enter();
-	ret = hps_ranges_remove(&uffd->registered, start, end, &gone);
-	hps_leave();
-
-	for (i = 0; i < gone.nr; i++) {
-		const struct hps_range *range = &gone.list[i];
-
-		hps_enter();
-		more = hps_ranges_have(&uffd->registered, range->obj);
-		hps_leave();
-		if (!more)
-			disarm(range, uffd);
-		else
-			hugepost_object_wake(range->obj->handle, range->offset,
-					     range->end - range->start);
-		if (mapped)
-			collapse(range);
-	}
+	pthread_mutex_lock(&hps_register_lock);
+	ret = take_away(uffd, start, end, mapped, &gone);
+	pthread_mutex_unlock(&hps_register_lock);
+	for (i = 0; mapped && i < gone.nr; i++)
+		collapse(&gone.list[i]);
 	hps_ranges_put(&gone);
 	return ret;
 }

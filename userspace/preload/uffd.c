@@ -46,6 +46,7 @@ void hps_uffd_put(struct hps_uffd *uffd)
 {
 	if (atomic_fetch_sub(&uffd->refs, 1) > 1)
 		return;
+	hps_ranges_put(&uffd->registered);
 	if (uffd->real >= 0)
 		hps_real()->close(uffd->real);
 	if (uffd->set >= 0)
@@ -102,6 +103,9 @@ int hps_uffd_create(int fd, int flags)
 	*uffd = (struct hps_uffd){ .refs = 1, .real = -1, .set = -1 };
 	ret = take_place(uffd, fd, flags);
 	if (!ret) {
+		/* One that was closed behind the library's back. */
+		if (hps_uffd_known(fd))
+			hps_uffd_close(fd);
 		hps_enter();
 		slot_set(fd, uffd);
 		hps_leave();
@@ -216,8 +220,8 @@ static int resolve(struct hps_uffd *uffd, uint64_t start, uint64_t len, struct h
 }
 
 /* The result of COPY and ZEROPAGE: bytes, or -errno; and the call's own. */
-static int fill(struct hps_object *obj, uint64_t offset, uint64_t src, uint64_t len,
-		uint32_t flags, __s64 *out)
+static int fill(struct hps_uffd *uffd, struct hps_object *obj, uint64_t offset, uint64_t src,
+		uint64_t len, uint32_t flags, __s64 *out)
 {
 	struct hugepost_fill_result result;
 	int ret;
@@ -229,6 +233,11 @@ static int fill(struct hps_object *obj, uint64_t offset, uint64_t src, uint64_t 
 	}
 	if (!ret)
 		ret = -EEXIST;
+	if (ret != -EEXIST) {
+		hps_enter();
+		uffd->failed = true;
+		hps_leave();
+	}
 	if (ret != -EEXIST && result.bytes) {
 		*out = (__s64)result.bytes;
 		return -EAGAIN;
@@ -249,7 +258,7 @@ static int do_copy(struct hps_uffd *uffd, struct uffdio_copy *arg)
 	if (arg->mode & ~UFFDIO_COPY_MODE_DONTWAKE)
 		ret = -EINVAL;
 	else
-		ret = fill(obj, offset, arg->src, arg->len, 0, &arg->copy);
+		ret = fill(uffd, obj, offset, arg->src, arg->len, 0, &arg->copy);
 	hps_debug("copy %#llx+%#llx of object %llu: %s", (unsigned long long)offset,
 		  (unsigned long long)arg->len, (unsigned long long)obj->id,
 		  ret ? strerror(-ret) : "done");
@@ -269,7 +278,7 @@ static int do_zeropage(struct hps_uffd *uffd, struct uffdio_zeropage *arg)
 	if (arg->mode & ~UFFDIO_ZEROPAGE_MODE_DONTWAKE)
 		ret = -EINVAL;
 	else
-		ret = fill(obj, offset, 0, arg->range.len, HUGEPOST_FILL_ZERO,
+		ret = fill(uffd, obj, offset, 0, arg->range.len, HUGEPOST_FILL_ZERO,
 			   &arg->zeropage);
 	hps_debug("zero %#llx+%#llx of object %llu: %s", (unsigned long long)offset,
 		  (unsigned long long)arg->range.len, (unsigned long long)obj->id,
@@ -294,13 +303,13 @@ static int do_wake(struct hps_uffd *uffd, const struct uffdio_range *arg)
 
 static bool is_ours(const struct uffdio_range *range)
 {
-	uint64_t end;
+	uint64_t start = range->start, end;
 	bool ret;
 
-	if (__builtin_add_overflow(range->start, range->len, &end))
+	if (__builtin_add_overflow(start, range->len, &end))
 		return false;
 	hps_enter();
-	ret = hps_ranges_overlap(&hps_mappings, range->start, end);
+	ret = hps_ranges_overlap(&hps_mappings, start, end);
 	hps_leave();
 	return ret;
 }
@@ -361,7 +370,7 @@ static int adapt(struct hps_uffd *uffd, unsigned long request, void *arg)
 int hps_uffd_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct hps_uffd *uffd;
-	int ret = 1;
+	int ret;
 
 	/* Other requests are for the descriptor that the program holds. */
 	uffd = _IOC_TYPE(request) == UFFDIO ? uffd_get(fd) : NULL;
