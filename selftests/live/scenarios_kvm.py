@@ -155,7 +155,7 @@ def kvm(test, version):
 def kvm_kill_paused(test):
     """Both QEMUs are there, and could go on."""
     need_kvm()
-    source, destination = test.pair(accel="kvm", smp=2)
+    source, destination = test.pair(accel="kvm")
     migration = test.migration(source, destination, bandwidth=8 * MIB,
                                postcopy_bandwidth=CRAWL)
     migration.start().wait_sent(4 * MIB)
@@ -182,7 +182,7 @@ def kvm_kill(test, killed, run):
     tell it to let go."""
     need_kvm()
     chance = random.Random(f"{SEED} kvm {killed} {run}")
-    source, destination = test.pair(accel="kvm", smp=2)
+    source, destination = test.pair(accel="kvm")
     migration = test.migration(source, destination, bandwidth=8 * MIB,
                                postcopy_bandwidth=CRAWL)
     migration.start().wait_sent(4 * MIB)
