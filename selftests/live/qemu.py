@@ -149,13 +149,6 @@ class Qemu:
         with open(f"{self.files}.err", encoding="utf-8", errors="replace") as log:
             return log.read().strip()
 
-    def check_messages(self, *allowed):
-        """Fails if QEMU complained of what is not allowed."""
-        wrong = [line for line in self.messages().splitlines()
-                 if not any(text in line for text in allowed)]
-        if wrong:
-            raise Failure(f"{self.name} says: " + "; ".join(wrong))
-
     def pages(self, kind="/dev/hugepost"):
         """KiB of its mappings: checks.mapped()."""
         return checks.mapped(self.pid, kind)

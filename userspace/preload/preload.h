@@ -204,7 +204,6 @@ int hps_uffd_ioctl(int fd, unsigned long request, void *arg);
 ssize_t hps_uffd_fd_read(int fd, void *buf, size_t len);
 void hps_uffd_dup(int old, int new);
 void hps_uffd_close(int fd);
-void hps_uffd_put(struct hps_uffd *uffd);
 void hps_uffd_forked(void);
 /* Ranges that were unmapped are registered no more. */
 void hps_uffd_unmapped(uintptr_t start, uintptr_t end);

@@ -42,7 +42,7 @@ static struct hps_uffd *uffd_get(int fd)
 	return uffd;
 }
 
-void hps_uffd_put(struct hps_uffd *uffd)
+static void uffd_put(struct hps_uffd *uffd)
 {
 	if (atomic_fetch_sub(&uffd->refs, 1) > 1)
 		return;
@@ -111,7 +111,7 @@ int hps_uffd_create(int fd, int flags)
 		hps_leave();
 		hps_log(HPS_INFO, "userfaultfd %d is a virtual one", fd);
 	}
-	hps_uffd_put(uffd);
+	uffd_put(uffd);
 	return ret;
 }
 
@@ -164,7 +164,7 @@ void hps_uffd_close(int fd)
 	for (i = 0; i < gone.nr; i++)
 		hps_events_put(hps_unarm(gone.list[i].obj, uffd));
 	hps_ranges_put(&gone);
-	hps_uffd_put(uffd);
+	uffd_put(uffd);
 }
 
 /* In a child of fork: it has none of them. Called with hps_lock. */
@@ -184,7 +184,7 @@ void hps_uffd_unmapped(uintptr_t start, uintptr_t end)
 		if (!uffd)
 			continue;
 		hps_unregister(uffd, start, end, false);
-		hps_uffd_put(uffd);
+		uffd_put(uffd);
 	}
 }
 
@@ -322,7 +322,7 @@ ssize_t hps_uffd_fd_read(int fd, void *buf, size_t len)
 	if (!uffd)
 		return hps_real()->read(fd, buf, len);
 	ret = hps_uffd_read(uffd, fd, buf, len);
-	hps_uffd_put(uffd);
+	uffd_put(uffd);
 	if (ret >= 0)
 		return ret;
 	errno = (int)-ret;
@@ -386,6 +386,6 @@ int hps_uffd_ioctl(int fd, unsigned long request, void *arg)
 		errno = -ret;
 		ret = -1;
 	}
-	hps_uffd_put(uffd);
+	uffd_put(uffd);
 	return ret;
 }
