@@ -3,9 +3,11 @@
 
 import json
 import socket
+import subprocess
 import time
 
 REPLY_TIMEOUT = 60
+END_TIMEOUT = 5
 
 
 class Failure(Exception):
@@ -13,9 +15,11 @@ class Failure(Exception):
 
 
 def end_of(process):
-    """Says how a process ended, if it did."""
-    status = process.poll()
-    return "" if status is None else f" (QEMU ended with status {status})"
+    """Says how a process ended whose monitor is gone: it goes a little later."""
+    try:
+        return f" (QEMU ended with status {process.wait(END_TIMEOUT)})"
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 def wait_for(what, seconds, process, condition):
