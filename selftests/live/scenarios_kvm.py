@@ -155,7 +155,7 @@ def kvm(test, version):
 def kvm_kill_paused(test):
     """Both QEMUs are there, and could go on."""
     need_kvm()
-    source, destination = test.pair(accel="kvm")
+    source, destination = test.pair(accel="kvm", smp=2)
     migration = test.migration(source, destination, bandwidth=8 * MIB,
                                postcopy_bandwidth=CRAWL)
     migration.start().wait_sent(4 * MIB)
@@ -182,7 +182,7 @@ def kvm_kill(test, killed, run):
     tell it to let go."""
     need_kvm()
     chance = random.Random(f"{SEED} kvm {killed} {run}")
-    source, destination = test.pair(accel="kvm")
+    source, destination = test.pair(accel="kvm", smp=2)
     migration = test.migration(source, destination, bandwidth=8 * MIB,
                                postcopy_bandwidth=CRAWL)
     migration.start().wait_sent(4 * MIB)
@@ -250,7 +250,7 @@ def kvm_balloon(test):
         freed = (full["memory"] - after["memory"]) // MIB
         test.note(f"{after['discarded']} pages were discarded, {freed} MiB freed; "
                   f"{after['assembling']} host pages are there in part")
-        if after["discarded"] < BALLOON * MIB // checks.PAGE or freed < BALLOON / 4:
+        if after["discarded"] < BALLOON * MIB // checks.PAGE or not freed:
             raise Failure("the balloon gave too little memory back to the host")
         guest.check_round(linux)
         set_balloon(test, linux, KIB >> 10)

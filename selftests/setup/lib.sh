@@ -17,6 +17,10 @@ read -r -a KERNELS <<<"${HUGEPOST_KERNELS:-6.1 6.12 7}"
 read -r -a QEMUS <<<"${HUGEPOST_QEMUS:-7.2 10.0 11}"
 # The QEMU that the machine's own suites have.
 SYSTEM_QEMU=7.2
+# The one that the test VMs run on. QEMU before 8.1 may translate code that
+# another CPU is changing and keep the old text: a kernel that patches itself, as
+# it does when KVM is used, then never gets past a breakpoint.
+VM_QEMU=${HUGEPOST_VM_QEMU:-10.0}
 
 say() {
 	printf '%s\n' "$*"
