@@ -20,6 +20,7 @@ SYSTEM_QEMU=7.2
 # The one that the test VMs run on. QEMU before 8.1 may translate code that
 # another CPU is changing and keep the old text: a kernel that patches itself, as
 # it does when KVM is used, then never gets past a breakpoint.
+# shellcheck disable=SC2034
 VM_QEMU=${HUGEPOST_VM_QEMU:-10.0}
 
 say() {
