@@ -339,6 +339,7 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	if (had_spare && !ch->spare)
 		ch->spare = hp_folio_alloc(obj, NULL, 0);
 	clear_bit_unlock(0, &ch->busy);
+	hp_report_progress(obj);
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "hugepost needs Linux 6.1 or later"
@@ -41,6 +42,16 @@ static inline struct folio *hp_compat_vma_alloc_folio(gfp_t gfp, int order,
 	return vma_alloc_folio(gfp, order, vma, addr, true);
 #else
 	return vma_alloc_folio(gfp, order, vma, addr);
+#endif
+}
+
+/* 6.6 gave dumps the struct genl_info that other requests have. */
+static inline struct nlattr **hp_compat_dump_attrs(struct netlink_callback *cb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	return genl_dumpit_info(cb)->attrs;
+#else
+	return genl_info_dump(cb)->attrs;
 #endif
 }
 

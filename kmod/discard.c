@@ -36,6 +36,7 @@ static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp)
 	if (hp_hostpage_complete(hp) && !hp->bits) {
 		bitmap_fill(bits->present, HP_SUBS);
 		swap(hp->bits, bits);
+		hp_hostpage_count(obj, hp);
 	}
 	spin_unlock(&hp->lock);
 	hp_bits_free(obj, bits);

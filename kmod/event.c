@@ -12,6 +12,7 @@
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/ktime.h>
 #include <linux/uaccess.h>
 
 #include "private.h"
@@ -121,12 +122,16 @@ int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf)
 static void hp_leave_armed(struct hp_object *obj, int mode)
 {
 	lockdep_assert_held(&obj->arm_lock);
+	WRITE_ONCE(obj->mode_since, ktime_get_boottime_ns());
 	WRITE_ONCE(obj->mode, mode);
 	smp_mb(); /* pairs with hp_event_queue() */
 	hp_events_drop(obj, 0, ULONG_MAX);
 	smp_mb(); /* pairs with hp_fault_wait() */
 	wake_up_interruptible_poll(&obj->events.poll, EPOLLHUP);
 	hp_wake_all(obj);
+	hp_report(obj, mode == HUGEPOST_MODE_LOST ?
+				      HUGEPOST_EVENT_KIND_LOST :
+				      HUGEPOST_EVENT_KIND_DISARMED);
 }
 
 static void hp_handler_lost(struct hp_event_file *ef)
@@ -353,6 +358,7 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 		}
 	}
 	synchronize_rcu();
+	hp_report_armed(obj);
 	return 0;
 }
 

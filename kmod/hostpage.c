@@ -23,6 +23,25 @@ static void hp_set_present(struct hp_hostpage *hp, unsigned int first,
 	hp->nr_present += end - first;
 }
 
+/* Counts the host page in the state that it is in now. */
+void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp)
+{
+	enum hp_state state;
+
+	lockdep_assert_held(&hp->lock);
+	if (hp->bits)
+		state = hp->staged ? HP_STAGING : HP_ASSEMBLING;
+	else if (!hp_hostpage_complete(hp))
+		state = HP_EMPTY;
+	else
+		state = hp->staged ? HP_PRESENT : HP_ZERO;
+	if (state == hp->state)
+		return;
+	atomic64_dec(&obj->count.states[hp->state]);
+	atomic64_inc(&obj->count.states[state]);
+	hp->state = state;
+}
+
 /*
  * Takes off what the host page does not need in its new state: the bits when it
  * became present, zero or empty; the folio when it became empty. No page-fault
@@ -43,14 +62,14 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 
 	left->bits = hp->bits;
 	hp->bits = NULL;
-	if (hp->nr_present || !hp->staged)
-		return;
-
-	hp->staged = 0;
-	if (!obj->prealloc || folio_test_has_hwpoisoned(hp->folio)) {
-		left->folio = hp->folio;
-		hp->folio = NULL;
+	if (!hp->nr_present && hp->staged) {
+		hp->staged = 0;
+		if (!obj->prealloc || folio_test_has_hwpoisoned(hp->folio)) {
+			left->folio = hp->folio;
+			hp->folio = NULL;
+		}
 	}
+	hp_hostpage_count(obj, hp);
 }
 
 void hp_leftover_free(struct hp_object *obj, struct hp_leftover *left)
@@ -140,8 +159,10 @@ bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
 	spin_lock(&hp->lock);
 	ret = !hp->bits && !hp->staged && !hp->nr_present &&
 	      hp_ticket_valid(obj, ticket);
-	if (ret)
+	if (ret) {
 		hp->nr_present = HP_SUBS;
+		hp_hostpage_count(obj, hp);
+	}
 	spin_unlock(&hp->lock);
 	rcu_read_unlock();
 	return ret;
@@ -217,11 +238,13 @@ bool hp_hostpage_has_folio(struct hp_hostpage *hp)
 }
 
 /* Hands *@bits over to a host page that can use them. */
-static void hp_attach_bits(struct hp_hostpage *hp, struct hp_bits **bits)
+static void hp_attach_bits(struct hp_object *obj, struct hp_hostpage *hp,
+			   struct hp_bits **bits)
 {
 	lockdep_assert_held(&hp->lock);
 	if (!hp->bits && !hp_hostpage_complete(hp))
 		swap(hp->bits, *bits);
+	hp_hostpage_count(obj, hp);
 }
 
 /*
@@ -269,7 +292,7 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 			own = NULL;
 	}
 	if (hp->staged)
-		hp_attach_bits(hp, bits);
+		hp_attach_bits(obj, hp, bits);
 	spin_unlock(&hp->lock);
 	folio_unlock(folio);
 	folio_put(folio);
@@ -312,7 +335,7 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 		hp_hostpage_materialise(obj, hp, hidx, folio, &bits);
 	} else {
 		spin_lock(&hp->lock);
-		hp_attach_bits(hp, &bits);
+		hp_attach_bits(obj, hp, &bits);
 		spin_unlock(&hp->lock);
 	}
 	hp_bits_free(obj, bits);

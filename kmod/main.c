@@ -2,6 +2,7 @@
 /*
  * hugepost: the device, its files and the dispatch of ioctls.
  */
+#include <linux/genetlink.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -175,6 +176,11 @@ static const struct file_operations hp_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
+bool hp_is_device(struct file *file)
+{
+	return file->f_op == &hp_fops;
+}
+
 static struct miscdevice hp_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "hugepost",
@@ -196,11 +202,16 @@ static int __init hp_init(void)
 
 	hp_poison_followed = hp_poison_init();
 
-	ret = misc_register(&hp_misc);
+	ret = hp_netlink_init();
 	if (ret)
 		goto err_poison;
+	ret = misc_register(&hp_misc);
+	if (ret)
+		goto err_netlink;
 	return 0;
 
+err_netlink:
+	hp_netlink_exit();
 err_poison:
 	hp_poison_exit();
 	kern_unmount(hp_mnt);
@@ -210,6 +221,8 @@ err_poison:
 static void __exit hp_exit(void)
 {
 	misc_deregister(&hp_misc);
+	hp_netlink_exit();
+	hp_reserve_exit();
 	hp_poison_exit();
 	kern_unmount(hp_mnt);
 	/*
@@ -225,3 +238,5 @@ module_exit(hp_exit);
 MODULE_DESCRIPTION("In-kernel assembly of a migrating guest's huge pages");
 MODULE_AUTHOR("The hugepost authors");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(HP_VERSION);
+MODULE_ALIAS_GENL_FAMILY(HUGEPOST_FAMILY_NAME);

@@ -21,23 +21,16 @@
 #define HP_FOLIO_GFP                                                           \
 	(GFP_KERNEL | __GFP_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-static struct folio *hp_folio_adopt(struct hp_object *obj, struct folio *folio)
+static struct folio *hp_folio_try(struct hp_object *obj,
+				  struct vm_area_struct *vma,
+				  unsigned long addr)
 {
-	if (folio)
-		atomic64_inc(&obj->count.folios);
-	return folio;
-}
-
-/*
- * Allocates a host page by the policy of SETUP, else of @vma at @addr, else of
- * the caller.
- */
-struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
-			     unsigned long addr)
-{
-	struct mem_cgroup *old = set_active_memcg(obj->memcg);
+	struct mem_cgroup *old;
 	struct folio *folio;
 
+	if (!hp_memory_take())
+		return NULL;
+	old = set_active_memcg(obj->memcg);
 	if (obj->node != NUMA_NO_NODE)
 		folio = __folio_alloc_node(HP_FOLIO_GFP, HP_HOST_ORDER,
 					   obj->node);
@@ -47,7 +40,32 @@ struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
 	else
 		folio = folio_alloc(HP_FOLIO_GFP, HP_HOST_ORDER);
 	set_active_memcg(old);
-	return hp_folio_adopt(obj, folio);
+	if (!folio)
+		hp_memory_drop();
+	return folio;
+}
+
+/*
+ * Allocates a host page by the policy of SETUP, else of @vma at @addr, else of
+ * the caller. The reserve is for SETUP, and for others when nothing else is left.
+ */
+struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
+			     unsigned long addr)
+{
+	bool used = !obj->ready && hp_reserve_use(obj->node);
+	struct folio *folio;
+
+	folio = hp_folio_try(obj, vma, addr);
+	if (!folio && !used) {
+		used = hp_reserve_use(obj->node);
+		if (used)
+			folio = hp_folio_try(obj, vma, addr);
+	}
+	if (folio)
+		atomic64_inc(&obj->count.folios);
+	else if (used)
+		hp_reserve_refill(); /* it was the cgroup's limit */
+	return folio;
 }
 
 /*
@@ -84,13 +102,13 @@ struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 }
 
 /*
- * Drops the object's reference. A page with a memory error must not go back to
+ * Drops the module's reference. A page with a memory error must not go back to
  * the allocator, which looks for errors in single pages only: it is kept out of
  * use for good.
  */
-void hp_folio_free(struct hp_object *obj, struct folio *folio)
+void hp_folio_put(struct folio *folio)
 {
-	atomic64_dec(&obj->count.folios);
+	hp_memory_drop();
 	hp_folio_check(folio);
 	if (folio_test_has_hwpoisoned(folio)) {
 		pr_warn_ratelimited("hugepost: huge page at pfn %#lx has a memory error, taken out of use\n",
@@ -98,6 +116,12 @@ void hp_folio_free(struct hp_object *obj, struct folio *folio)
 		return;
 	}
 	folio_put(folio);
+}
+
+void hp_folio_free(struct hp_object *obj, struct folio *folio)
+{
+	atomic64_dec(&obj->count.folios);
+	hp_folio_put(folio);
 }
 
 /* Is any target page of [first, end) lost to a memory error? */

@@ -2,20 +2,52 @@
 /*
  * hugepost: memory objects, from open to release.
  */
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/ktime.h>
 
 #include "private.h"
 
-LIST_HEAD(hp_objects);
-DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects and hp_last_id */
+DEFINE_XARRAY_FLAGS(hp_objects, XA_FLAGS_ACCOUNT); /* id -> struct hp_object */
+DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects, and what follows here */
+u32 hp_generation;	/* counts changes of who is there, and whose it is */
 
 static u64 hp_last_id;
+
+static int hp_object_publish(struct hp_object *obj)
+{
+	int ret;
+
+	mutex_lock(&hp_objects_lock);
+	obj->id = hp_last_id + 1;
+	ret = xa_insert(&hp_objects, obj->id, obj, GFP_KERNEL);
+	if (!ret) {
+		hp_last_id++;
+		hp_generation++;
+	}
+	mutex_unlock(&hp_objects_lock);
+	return ret;
+}
+
+/* The process that sets an object up may be another than opened it. */
+static void hp_object_set_owner(struct hp_object *obj)
+{
+	struct pid *old;
+
+	mutex_lock(&hp_objects_lock);
+	old = obj->owner;
+	obj->owner = get_pid(task_tgid(current));
+	hp_generation++;
+	mutex_unlock(&hp_objects_lock);
+	put_pid(old);
+}
 
 struct hp_object *hp_object_alloc(void)
 {
 	struct hp_object *obj;
 	unsigned int i;
+	int ret;
 
 	obj = kzalloc(sizeof(*obj), GFP_KERNEL_ACCOUNT);
 	if (!obj)
@@ -23,10 +55,8 @@ struct hp_object *hp_object_alloc(void)
 
 	obj->inode = hp_inode_alloc();
 	if (IS_ERR(obj->inode)) {
-		struct inode *inode = obj->inode;
-
-		kfree(obj);
-		return ERR_CAST(inode);
+		ret = PTR_ERR(obj->inode);
+		goto err_free;
 	}
 
 	kref_init(&obj->ref);
@@ -37,11 +67,21 @@ struct hp_object *hp_object_alloc(void)
 	for (i = 0; i < ARRAY_SIZE(obj->waitq); i++)
 		init_waitqueue_head(&obj->waitq[i]);
 
-	mutex_lock(&hp_objects_lock);
-	obj->id = ++hp_last_id;
-	list_add_tail(&obj->list, &hp_objects);
-	mutex_unlock(&hp_objects_lock);
+	obj->owner = get_pid(task_tgid(current));
+	obj->created = ktime_get_boottime_ns();
+	obj->mode_since = obj->created;
+
+	ret = hp_object_publish(obj);
+	if (ret)
+		goto err_put;
 	return obj;
+
+err_put:
+	put_pid(obj->owner);
+	iput(obj->inode);
+err_free:
+	kfree(obj);
+	return ERR_PTR(ret);
 }
 
 /* Gives the memory of all host pages back; nobody uses them any more. */
@@ -87,18 +127,23 @@ static void hp_object_free_memory(struct hp_object *obj)
 void hp_object_release(struct hp_object *obj)
 {
 	mutex_lock(&hp_objects_lock);
-	list_del(&obj->list);
+	xa_erase(&hp_objects, obj->id);
+	hp_generation++;
 	mutex_unlock(&hp_objects_lock);
 
 	hp_disarm_object(obj);
 	hp_object_free_memory(obj);
+	if (obj->ready)
+		hp_report(obj, HUGEPOST_EVENT_KIND_RELEASED);
 	hp_object_put(obj);
+	hp_reserve_refill();
 }
 
 static void hp_object_free(struct kref *ref)
 {
 	struct hp_object *obj = container_of(ref, struct hp_object, ref);
 
+	put_pid(obj->owner);
 	iput(obj->inode);
 	kfree(obj);
 }
@@ -181,8 +226,10 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 	if (!HP_COMPAT_INSERT_PMD)
 		i_size_write(obj->inode, obj->length);
 
+	hp_object_set_owner(obj);
 	/* Pairs with hp_object_ready(). */
 	smp_store_release(&obj->ready, true);
+	hp_report(obj, HUGEPOST_EVENT_KIND_SETUP);
 	return 0;
 
 err_free:

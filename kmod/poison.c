@@ -64,12 +64,12 @@ static bool hp_poison_object(struct hp_object *obj, unsigned long pfn)
 static void hp_poison_work(struct work_struct *work)
 {
 	struct hp_object *obj;
-	unsigned long pfn;
+	unsigned long pfn, id;
 
 	while (kfifo_out_spinlocked(&hp_poison_pfns, &pfn, 1,
 				    &hp_poison_lock)) {
 		mutex_lock(&hp_objects_lock);
-		list_for_each_entry(obj, &hp_objects, list)
+		xa_for_each(&hp_objects, id, obj)
 			if (hp_poison_object(obj, pfn))
 				break;
 		mutex_unlock(&hp_objects_lock);

@@ -8,6 +8,9 @@
  *
  * Lock order:
  *
+ *	setup_lock, arm_lock
+ *	  hp_objects_lock
+ *
  *	mmap_lock
  *	  folio lock
  *	    i_mmap_rwsem, page-table locks	(unmap_mapping_range)
@@ -34,8 +37,12 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 #include <linux/hugepost.h>
+#include <linux/hugepost_netlink.h>
 
 #include "compat.h"
+
+/* Of the module; the same as in userspace/VERSION. */
+#define HP_VERSION	"0.1.0"
 
 #define HP_HOST_SHIFT	HPAGE_PMD_SHIFT
 #define HP_HOST_SIZE	BIT(HP_HOST_SHIFT)
@@ -63,6 +70,15 @@ struct hp_bits {
 	DECLARE_BITMAP(claimed, HP_SUBS);
 };
 
+enum hp_state {
+	HP_EMPTY,
+	HP_ASSEMBLING,	/* of zeros alone, without memory */
+	HP_STAGING,	/* assembling, in a folio */
+	HP_PRESENT,
+	HP_ZERO,
+	HP_STATES
+};
+
 /*
  * One host page. Its state follows from the fields:
  *
@@ -81,6 +97,7 @@ struct hp_hostpage {
 	spinlock_t lock;	/* guards all fields of the host page */
 	u32 nr_present : 24;	/* target pages present */
 	u32 staged : 1;
+	u32 state : 3;		/* enum hp_state, as hp_counters has it */
 	struct folio *folio;
 	struct hp_bits *bits;
 };
@@ -141,6 +158,8 @@ struct hp_counters {
 	atomic64_t installs_single;
 	atomic64_t discarded;
 	atomic64_t poisoned;
+	/* host pages in each state since SETUP, but that HP_EMPTY began at 0 */
+	atomic64_t states[HP_STATES];
 };
 
 /*
@@ -150,8 +169,9 @@ struct hp_counters {
 struct hp_object {
 	struct kref ref;
 	struct inode *inode;	/* an address space of the object's own */
-	struct list_head list;	/* on hp_objects */
-	u64 id;			/* constant */
+	u64 id;			/* constant, the index in hp_objects */
+	u64 created;		/* constant, in ns of CLOCK_BOOTTIME */
+	struct pid *owner;	/* who set it up; hp_objects_lock guards it */
 
 	struct mutex setup_lock; /* guards the fields up to @memcg */
 	/* Set once, then constant; @ready is set last. */
@@ -171,7 +191,10 @@ struct hp_object {
 	 * hp_arm_locked().
 	 */
 	int mode;
-	struct mutex arm_lock;	/* guards @mode against other writers */
+	u64 mode_since;		/* in ns of CLOCK_BOOTTIME */
+	bool filled;		/* the first FILL was told of */
+	u64 next_report;	/* complete host pages that are to be told of */
+	struct mutex arm_lock;	/* guards the four above against other writers */
 
 	/* Where it was mapped last: a hint for the NUMA policy of FILL. */
 	struct mm_struct *map_mm;	/* compared, never followed */
@@ -231,10 +254,12 @@ struct hp_ucmd {
 /* main.c */
 struct inode *hp_inode_alloc(void);
 int hp_respond(struct hp_ucmd *cmd);
+bool hp_is_device(struct file *file);
 
 /* object.c */
-extern struct list_head hp_objects;
+extern struct xarray hp_objects;
 extern struct mutex hp_objects_lock;
+extern u32 hp_generation;
 
 struct hp_object *hp_object_alloc(void);
 void hp_object_release(struct hp_object *obj);
@@ -258,6 +283,7 @@ struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
 			     unsigned long addr);
 struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 				  struct folio **spare);
+void hp_folio_put(struct folio *folio);
 void hp_folio_free(struct hp_object *obj, struct folio *folio);
 bool hp_folio_poisoned(struct folio *folio, unsigned int first,
 		       unsigned int end);
@@ -292,6 +318,7 @@ struct hp_ticket {
 enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
 				unsigned int first, unsigned int *end,
 				bool zero, const struct hp_ticket *ticket);
+void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp);
 bool hp_hostpage_has_folio(struct hp_hostpage *hp);
 bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
 			   const struct hp_ticket *ticket);
@@ -322,6 +349,18 @@ static inline bool hp_hostpage_complete(const struct hp_hostpage *hp)
 {
 	lockdep_assert_held(&hp->lock);
 	return hp->nr_present == HP_SUBS;
+}
+
+static inline u64 hp_object_states(struct hp_object *obj, enum hp_state state)
+{
+	return atomic64_read(&obj->count.states[state]);
+}
+
+/* Host pages that are present or zero. */
+static inline u64 hp_object_complete(struct hp_object *obj)
+{
+	return hp_object_states(obj, HP_PRESENT) +
+	       hp_object_states(obj, HP_ZERO);
 }
 
 static inline bool hp_hostpage_present(const struct hp_hostpage *hp,
@@ -364,6 +403,36 @@ int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd);
 int hp_info(struct hp_object *obj, struct hp_ucmd *cmd);
 int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd);
 int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd);
+void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out);
+void hp_channel_stats(struct hp_channel *ch,
+		      struct hugepost_channel_stats *out);
+void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
+		   u32 *present, u32 *zero);
+
+/* reserve.c */
+bool hp_memory_take(void);
+void hp_memory_drop(void);
+bool hp_reserve_use(int nid);
+void hp_reserve_refill(void);
+void hp_reserve_exit(void);
+u64 hp_memory_held(void);
+u64 hp_limit_get(void);
+void hp_limit_set(u64 bytes);
+void hp_reserve_get(u64 *wanted, u64 *ready);
+int hp_reserve_set(u64 bytes);
+
+/* netlink.c */
+extern struct genl_family hp_family;
+
+int hp_netlink_init(void);
+void hp_netlink_exit(void);
+
+/* report.c */
+extern unsigned int hp_progress_step;	/* per cent */
+
+void hp_report(struct hp_object *obj, enum hugepost_event_kind kind);
+void hp_report_progress(struct hp_object *obj);
+void hp_report_armed(struct hp_object *obj);
 
 /* poison.c */
 #ifdef CONFIG_MEMORY_FAILURE

@@ -21,8 +21,8 @@ int hp_info(struct hp_object *obj, struct hp_ucmd *cmd)
 	return 0;
 }
 
-static void hp_channel_stats(struct hp_channel *ch,
-			     struct hugepost_channel_stats *out)
+void hp_channel_stats(struct hp_channel *ch,
+		      struct hugepost_channel_stats *out)
 {
 	u64 host_page = READ_ONCE(ch->host_page);
 
@@ -49,7 +49,7 @@ static int hp_stats_channels(struct hp_object *obj, struct hugepost_stats *arg)
 	u64 uptr = arg->channels;
 	unsigned int i;
 
-	for (i = 0; i < obj->nr_channels; i++, uptr += arg->channel_size) {
+	for (i = 0; i < arg->out_channels; i++, uptr += arg->channel_size) {
 		struct hugepost_channel_stats ch;
 		size_t len = min_t(size_t, arg->channel_size, sizeof(ch));
 
@@ -62,47 +62,80 @@ static int hp_stats_channels(struct hp_object *obj, struct hugepost_stats *arg)
 	return 0;
 }
 
-static void hp_stats_staging(struct hp_object *obj, struct hugepost_stats *arg)
+/*
+ * All that STATS tells but the channels. No lock is taken that a channel or a
+ * fault takes: each figure is right, though not all of the same moment.
+ */
+void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out)
 {
-	unsigned int i;
+	struct hp_counters *count = &obj->count;
+	u64 folios, staged;
 
-	for (i = 0; i < obj->nr_channels; i++)
-		if (READ_ONCE(obj->channels[i].spare))
-			arg->out_staging += HP_HOST_SIZE;
+	out->out_host_page = HP_HOST_SIZE;
+	out->out_target_page = PAGE_SIZE;
+	out->out_id = obj->id;
+	if (!hp_object_ready(obj))
+		return;
+
+	out->out_channels = obj->nr_channels;
+	out->out_mode = hp_mode(obj);
+	out->out_length = obj->length;
+	out->out_present = hp_object_states(obj, HP_PRESENT);
+	out->out_zero = hp_object_states(obj, HP_ZERO);
+	staged = hp_object_states(obj, HP_STAGING);
+	out->out_assembling = hp_object_states(obj, HP_ASSEMBLING) + staged;
+	out->out_empty = obj->nr_hostpages + hp_object_states(obj, HP_EMPTY);
+	staged += out->out_present;
+	folios = atomic64_read(&count->folios);
+	out->out_memory = folios << HP_HOST_SHIFT;
+	out->out_staging = (folios - min(folios, staged)) << HP_HOST_SHIFT;
+	out->out_metadata = atomic64_read(&count->metadata) +
+			    obj->nr_chunks * sizeof(*obj->chunks);
+	out->out_faults = atomic64_read(&count->faults);
+	out->out_waits = atomic64_read(&count->waits);
+	out->out_events = atomic64_read(&count->events);
+	out->out_zero_fills = atomic64_read(&count->zero_fills);
+	out->out_installs_huge = atomic64_read(&count->installs_huge);
+	out->out_installs_single = atomic64_read(&count->installs_single);
+	out->out_discarded = atomic64_read(&count->discarded);
+	out->out_poisoned = atomic64_read(&count->poisoned);
 }
 
-/* Counts states; empty chunks are passed over, so the cost is what is there. */
-static void hp_stats_states(struct hp_object *obj, struct hugepost_stats *arg)
+/* Counts the states of the host pages that a cell stands for. */
+void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
+		   u32 *present, u32 *zero)
 {
 	unsigned long hidx;
 
 	for (hidx = 0; hidx < obj->nr_hostpages; hidx++) {
 		struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
+		u64 cell = div64_u64(hidx, per_cell);
 
 		if (!hp) {
 			hidx = (hidx / HP_CHUNK + 1) * HP_CHUNK - 1;
 			continue;
 		}
-		spin_lock(&hp->lock);
-		if (hp->bits)
-			arg->out_assembling++;
-		else if (hp_hostpage_complete(hp) && hp->staged)
-			arg->out_present++;
-		else if (hp_hostpage_complete(hp))
-			arg->out_zero++;
-		if (hp->folio && !hp->staged)
-			arg->out_staging += HP_HOST_SIZE;
-		spin_unlock(&hp->lock);
+		switch (data_race((enum hp_state)hp->state)) {
+		case HP_ASSEMBLING:
+		case HP_STAGING:
+			assembling[cell]++;
+			break;
+		case HP_PRESENT:
+			present[cell]++;
+			break;
+		case HP_ZERO:
+			zero[cell]++;
+			break;
+		default:
+			break;
+		}
 		cond_resched();
 	}
-	arg->out_empty = obj->nr_hostpages - arg->out_assembling -
-			 arg->out_present - arg->out_zero;
 }
 
 int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_stats *arg = &cmd->arg.stats;
-	struct hp_counters *count = &obj->count;
 
 	if (!arg->channels ? arg->nr_channels || arg->channel_size :
 	    !arg->nr_channels || !arg->channel_size ||
@@ -111,32 +144,10 @@ int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd)
 
 	/* What the caller left in the outputs is not an input. */
 	memset_after(arg, 0, channel_size);
-	arg->out_host_page = HP_HOST_SIZE;
-	arg->out_target_page = PAGE_SIZE;
-	arg->out_id = obj->id;
-	if (!hp_object_ready(obj))
-		return 0;
-
-	arg->out_channels = obj->nr_channels;
-	arg->out_mode = hp_mode(obj);
-	arg->out_length = obj->length;
-	hp_stats_staging(obj, arg);
-	hp_stats_states(obj, arg);
-	arg->out_memory = atomic64_read(&count->folios) << HP_HOST_SHIFT;
-	arg->out_metadata = atomic64_read(&count->metadata) +
-			    obj->nr_chunks * sizeof(*obj->chunks);
-	arg->out_faults = atomic64_read(&count->faults);
-	arg->out_waits = atomic64_read(&count->waits);
-	arg->out_events = atomic64_read(&count->events);
-	arg->out_zero_fills = atomic64_read(&count->zero_fills);
-	arg->out_installs_huge = atomic64_read(&count->installs_huge);
-	arg->out_installs_single = atomic64_read(&count->installs_single);
-	arg->out_discarded = atomic64_read(&count->discarded);
-	arg->out_poisoned = atomic64_read(&count->poisoned);
-
+	hp_object_stats(obj, arg);
 	if (!arg->nr_channels)
 		return 0;
-	if (arg->nr_channels < obj->nr_channels)
+	if (arg->nr_channels < arg->out_channels)
 		return -EMSGSIZE;
 	return hp_stats_channels(obj, arg);
 }

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: events for operators, a multicast group of the netlink family.
+ */
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <net/genetlink.h>
+
+#include "private.h"
+
+unsigned int hp_progress_step = 10;
+
+static int hp_put_event(struct sk_buff *skb, struct hp_object *obj,
+			enum hugepost_event_kind kind)
+{
+	const int pad = HUGEPOST_A_EVENT_PAD;
+
+	if (nla_put_u32(skb, HUGEPOST_A_EVENT_KIND, kind) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_EVENT_OBJECT, obj->id, pad) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_EVENT_TIME,
+			      ktime_get_real_ns(), pad) ||
+	    nla_put_u32(skb, HUGEPOST_A_EVENT_GENERATION,
+			READ_ONCE(hp_generation)) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_EVENT_HOST_PAGES,
+			      obj->nr_hostpages, pad) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_EVENT_COMPLETE,
+			      hp_object_complete(obj), pad))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/*
+ * Tells whoever listens. An event that there is no memory for is lost, as one
+ * is that a slow listener has no room for; that one learns of it (ENOBUFS).
+ */
+void hp_report(struct hp_object *obj, enum hugepost_event_kind kind)
+{
+	struct sk_buff *skb;
+	void *hdr;
+
+	if (!genl_has_listeners(&hp_family, &init_net, 0))
+		return;
+	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!skb)
+		return;
+	hdr = genlmsg_put(skb, 0, 0, &hp_family, 0, HUGEPOST_NL_CMD_EVENT);
+	if (hp_put_event(skb, obj, kind)) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, hdr);
+	genlmsg_multicast(&hp_family, skb, 0, 0, GFP_KERNEL);
+}
+
+/*
+ * At the end of a FILL: has it filled the first target page, or completed enough
+ * host pages to be told of? What was told is not told again until ARM, so that
+ * there are as many events as there are steps in 100 %, whatever is discarded.
+ */
+void hp_report_progress(struct hp_object *obj)
+{
+	u64 complete, step;
+
+	if (likely(hp_object_complete(obj) < READ_ONCE(obj->next_report)))
+		return;
+
+	mutex_lock(&obj->arm_lock);
+	if (!obj->filled)
+		hp_report(obj, HUGEPOST_EVENT_KIND_FIRST_FILL);
+	complete = hp_object_complete(obj);
+	if (complete >= obj->nr_hostpages) {
+		if (obj->next_report != U64_MAX)
+			hp_report(obj, HUGEPOST_EVENT_KIND_COMPLETE);
+		WRITE_ONCE(obj->next_report, U64_MAX);
+	} else if (complete >= obj->next_report) {
+		if (obj->filled)
+			hp_report(obj, HUGEPOST_EVENT_KIND_PROGRESS);
+		step = max(1ULL, mul_u64_u32_div(obj->nr_hostpages,
+						 READ_ONCE(hp_progress_step),
+						 100));
+		WRITE_ONCE(obj->next_report,
+			   min_t(u64, obj->nr_hostpages,
+				 (div64_u64(complete, step) + 1) * step));
+	}
+	obj->filled = true;
+	mutex_unlock(&obj->arm_lock);
+}
+
+/* Armed: a new migration, which is told of from its beginning. */
+void hp_report_armed(struct hp_object *obj)
+{
+	lockdep_assert_held(&obj->arm_lock);
+	obj->filled = false;
+	WRITE_ONCE(obj->next_report, 0);
+	hp_report(obj, HUGEPOST_EVENT_KIND_ARMED);
+}
