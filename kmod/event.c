@@ -357,6 +357,7 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 			return -EBUSY;
 		}
 	}
+	WRITE_ONCE(obj->mode_since, ktime_get_boottime_ns());
 	synchronize_rcu();
 	hp_report_armed(obj);
 	return 0;

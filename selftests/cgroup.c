@@ -3,6 +3,7 @@
  * Memory and cgroups: who pays, and what happens at the limit.
  */
 #include "hugepost_touch.h"
+#include "nl_test.h"
 
 #include <limits.h>
 
@@ -360,6 +361,35 @@ TEST_F(cgroup, prealloc_suffices)
 	}
 	EXPECT_EQ(cgroup_value(self->path, "memory.events", "max"), hits);
 	munmap(mem, pages * HP);
+}
+
+/*
+ * Rule: memory out of the host's reserve is charged, and a cgroup that is at its
+ * limit does not use the reserve up.
+ */
+TEST_F(cgroup, reserve)
+{
+	struct nl_module m = {};
+	unsigned int i;
+	struct nl nl;
+
+	ASSERT_EQ(nl_open(&nl), 0);
+	ASSERT_EQ(nl_module_set(&nl, HUGEPOST_A_MODULE_RESERVE, 48 * MIB), 0);
+	self->fd = new_in(self->path, 16 * MIB, 1, HUGEPOST_SETUP_PREALLOC);
+	ASSERT_GE(self->fd, 0);
+	EXPECT_GE(charged(self->path), 16 * MIB);
+	ASSERT_EQ(nl_module_get(&nl, NL_NO_FD, &m), 0);
+	EXPECT_EQ(m.ready, 32 * MIB);
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(new_in(self->path, 64 * MIB, 1,
+				 HUGEPOST_SETUP_PREALLOC), -ENOMEM);
+	for (i = 0; i < 1000 && m.ready < 48 * MIB; i++) {
+		usleep(10000);
+		ASSERT_EQ(nl_module_get(&nl, NL_NO_FD, &m), 0);
+	}
+	EXPECT_EQ(m.ready, 48 * MIB);
+	EXPECT_EQ(nl_module_set(&nl, HUGEPOST_A_MODULE_RESERVE, 0), 0);
+	close(nl.fd);
 }
 
 TEST_HARNESS_MAIN
