@@ -8,15 +8,15 @@
  *
  * Lock order:
  *
- *	setup_lock, arm_lock
- *	  hp_objects_lock
- *
  *	mmap_lock
- *	  folio lock
- *	    i_mmap_rwsem, page-table locks	(unmap_mapping_range)
- *	    hp_hostpage.lock
- *	  xa_lock of hp_events.pending
- *	  hp_waitqueue lock
+ *	  setup_lock
+ *	    hp_objects_lock
+ *	      folio lock
+ *	        i_mmap_rwsem, page-table locks	(unmap_mapping_range)
+ *	        hp_hostpage.lock
+ *	  arm_lock
+ *	    xa_lock of hp_events.pending
+ *	    hp_waitqueue lock
  *
  * A channel's busy bit is taken before all of them and is never waited for.
  * Nothing that can fault or sleep happens under hp_hostpage.lock.
@@ -420,6 +420,13 @@ u64 hp_limit_get(void);
 void hp_limit_set(u64 bytes);
 void hp_reserve_get(u64 *wanted, u64 *ready);
 int hp_reserve_set(u64 bytes);
+
+/* describe.c */
+pid_t hp_object_owner_nr(struct hp_object *obj);
+int hp_describe_object(struct sk_buff *skb, struct hp_object *obj);
+int hp_describe_channel(struct sk_buff *skb, struct hp_object *obj,
+			unsigned int index);
+int hp_describe_map(struct sk_buff *skb, struct hp_object *obj, u32 cells);
 
 /* netlink.c */
 extern struct genl_family hp_family;

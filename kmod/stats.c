@@ -115,6 +115,7 @@ void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
 			hidx = (hidx / HP_CHUNK + 1) * HP_CHUNK - 1;
 			continue;
 		}
+		/* The host page's lock is the channels'. */
 		switch (data_race((enum hp_state)hp->state)) {
 		case HP_ASSEMBLING:
 		case HP_STAGING:

@@ -166,7 +166,7 @@ static void write_sysctl(const char *path, const char *value)
 }
 
 /* A line of /proc/meminfo, in bytes. */
-static uint64_t meminfo(const char *name)
+static uint64_t meminfo_bytes(const char *name)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128];
@@ -224,7 +224,7 @@ TEST_F(settings, reserve_and_fragmentation)
 	fd = hp_new(length, 1, HUGEPOST_SETUP_PREALLOC);
 	EXPECT_GE(fd, 0)
 		TH_LOG("with a reserve: %s", strerror(-fd));
-	EXPECT_EQ(hp_new(meminfo("MemFree") / 2 / HP * HP, 1,
+	EXPECT_EQ(hp_new(meminfo_bytes("MemFree") / 2 / HP * HP, 1,
 			 HUGEPOST_SETUP_PREALLOC), -ENOMEM);
 	close(fd);
 	munmap(mem, size);
