@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From attributes to the structures of model.h. */
+#ifndef CTL_PARSE_H
+#define CTL_PARSE_H
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "fields.h"
+
+/*
+ * Fills in the structure @to from a message of the family. Attributes that are
+ * not known are passed over; one that is not there leaves 0, or no value.
+ * 0, -EPROTO or -ENOMEM; then nothing is left to be freed.
+ */
+int parse_message(struct nlmsghdr *hdr, const struct fields *fields, void *to);
+int parse_map(struct nlmsghdr *hdr, struct hp_map *to);
+
+/* Frees what the structure refers to. */
+void parse_free(const struct fields *fields, void *structure);
+
+#endif /* CTL_PARSE_H */
