@@ -144,8 +144,10 @@ static int hp_replace_run(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
 		hp_hostpage_materialise(obj, hp, hidx, folio, &none);
 		return -EAGAIN;
 	}
-	ctx->ch->replaced += end - first;
 	hp_channel_account(ctx->ch, hidx, end - first, zero);
+	/* pairs with hp_object_filled() */
+	smp_store_release(&ctx->ch->replaced,
+			  ctx->ch->replaced + end - first);
 	return ret;
 }
 
@@ -312,6 +314,7 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	struct hp_fill_ctx ctx = { .obj = obj, .arg = arg };
 	struct hp_channel *ch = hp_channel_find(obj, arg->channel);
 	bool had_spare;
+	u64 pages;
 	int ret;
 
 	if (arg->__reserved || !arg->nr || arg->nr > HUGEPOST_FILL_MAX)
@@ -325,6 +328,7 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 		return -EBUSY;
 
 	had_spare = ch->spare;
+	pages = ch->pages;
 	ctx.ch = ch;
 	ctx.ticket.ch = ch;
 	ctx.ticket.generation = READ_ONCE(ch->generation);
@@ -338,8 +342,10 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	/* All waiters were woken: a good time to stage for the next page. */
 	if (had_spare && !ch->spare)
 		ch->spare = hp_folio_alloc(obj, NULL, 0);
+	pages = ch->pages - pages;
 	clear_bit_unlock(0, &ch->busy);
-	hp_report_progress(obj);
+	if (pages)
+		hp_report_progress(obj);
 	return ret;
 }
 

@@ -45,6 +45,11 @@ static inline struct folio *hp_compat_vma_alloc_folio(gfp_t gfp, int order,
 #endif
 }
 
+/* 6.7 (6.1.68) let a multicast group ask for a capability. */
+#ifndef GENL_MCAST_CAP_SYS_ADMIN
+#error "hugepost needs multicast groups that ask for a capability (6.1.68, 6.7)"
+#endif
+
 /* 6.6 gave dumps the struct genl_info that other requests have. */
 static inline struct nlattr **hp_compat_dump_attrs(struct netlink_callback *cb)
 {

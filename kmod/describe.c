@@ -3,7 +3,8 @@
  * hugepost: objects, their channels and their memory as netlink attributes.
  *
  * All of it is read without any lock that a channel or a fault takes:
- * hp_objects_lock keeps an object from going away, and its figures are atomic.
+ * hp_objects_lock keeps an object from going away. Figures are not all of the
+ * same moment.
  */
 #include <linux/cgroup.h>
 #include <linux/ktime.h>
@@ -14,7 +15,9 @@
 
 #include "private.h"
 
+#ifdef CONFIG_MEMCG
 static char hp_path[PATH_MAX]; /* guarded by hp_objects_lock */
+#endif
 
 /* Attributes, and where their values, all of 64 bits, are found. */
 struct hp_nl_field {
@@ -77,8 +80,12 @@ static int hp_put_fields(struct sk_buff *skb, const struct hp_nl_field *fields,
 /* The owner's number where the reader is, 0 if it has none there. */
 pid_t hp_object_owner_nr(struct hp_object *obj)
 {
-	lockdep_assert_held(&hp_objects_lock);
-	return pid_nr_ns(obj->owner, task_active_pid_ns(current));
+	pid_t nr;
+
+	spin_lock(&hp_owner_lock);
+	nr = pid_nr_ns(obj->owner, task_active_pid_ns(current));
+	spin_unlock(&hp_owner_lock);
+	return nr;
 }
 
 static int hp_put_command(struct sk_buff *skb, struct hp_object *obj)
@@ -86,11 +93,13 @@ static int hp_put_command(struct sk_buff *skb, struct hp_object *obj)
 	char comm[TASK_COMM_LEN];
 	struct task_struct *task;
 
+	spin_lock(&hp_owner_lock);
 	rcu_read_lock();
 	task = pid_task(obj->owner, PIDTYPE_TGID);
 	if (task)
 		get_task_comm(comm, task);
 	rcu_read_unlock();
+	spin_unlock(&hp_owner_lock);
 	return task ? nla_put_string(skb, HUGEPOST_A_OBJECT_COMMAND, comm) : 0;
 }
 
@@ -114,9 +123,11 @@ static u64 hp_object_filled(struct hp_object *obj, unsigned int channels)
 {
 	u64 sum = 0;
 
-	while (channels--)
-		sum += READ_ONCE(obj->channels[channels].pages) -
-		       READ_ONCE(obj->channels[channels].replaced);
+	while (channels--) {
+		/* What is replaced was counted in pages before. */
+		sum -= smp_load_acquire(&obj->channels[channels].replaced);
+		sum += READ_ONCE(obj->channels[channels].pages);
+	}
 	return sum;
 }
 

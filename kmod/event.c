@@ -9,10 +9,10 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
+#include <linux/ktime.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/ktime.h>
 #include <linux/uaccess.h>
 
 #include "private.h"
@@ -122,16 +122,20 @@ int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf)
 static void hp_leave_armed(struct hp_object *obj, int mode)
 {
 	lockdep_assert_held(&obj->arm_lock);
-	WRITE_ONCE(obj->mode_since, ktime_get_boottime_ns());
 	WRITE_ONCE(obj->mode, mode);
 	smp_mb(); /* pairs with hp_event_queue() */
 	hp_events_drop(obj, 0, ULONG_MAX);
 	smp_mb(); /* pairs with hp_fault_wait() */
 	wake_up_interruptible_poll(&obj->events.poll, EPOLLHUP);
 	hp_wake_all(obj);
-	hp_report(obj, mode == HUGEPOST_MODE_LOST ?
-				      HUGEPOST_EVENT_KIND_LOST :
-				      HUGEPOST_EVENT_KIND_DISARMED);
+}
+
+static void hp_mode_changed(struct hp_object *obj,
+			    enum hugepost_event_kind kind)
+{
+	lockdep_assert_held(&obj->arm_lock);
+	WRITE_ONCE(obj->mode_since, ktime_get_boottime_ns());
+	hp_report(obj, kind);
 }
 
 static void hp_handler_lost(struct hp_event_file *ef)
@@ -143,6 +147,7 @@ static void hp_handler_lost(struct hp_event_file *ef)
 	    obj->events.serial == ef->serial) {
 		trace_hugepost_handler_lost(obj);
 		hp_leave_armed(obj, HUGEPOST_MODE_LOST);
+		hp_mode_changed(obj, HUGEPOST_EVENT_KIND_LOST);
 	}
 	mutex_unlock(&obj->arm_lock);
 }
@@ -357,9 +362,9 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 			return -EBUSY;
 		}
 	}
-	WRITE_ONCE(obj->mode_since, ktime_get_boottime_ns());
 	synchronize_rcu();
-	hp_report_armed(obj);
+	hp_report_again(obj);
+	hp_mode_changed(obj, HUGEPOST_EVENT_KIND_ARMED);
 	return 0;
 }
 
@@ -403,8 +408,10 @@ int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 void hp_disarm_object(struct hp_object *obj)
 {
 	mutex_lock(&obj->arm_lock);
-	if (obj->mode != HUGEPOST_MODE_UNARMED)
+	if (obj->mode != HUGEPOST_MODE_UNARMED) {
 		hp_leave_armed(obj, HUGEPOST_MODE_UNARMED);
+		hp_mode_changed(obj, HUGEPOST_EVENT_KIND_DISARMED);
+	}
 	mutex_unlock(&obj->arm_lock);
 }
 

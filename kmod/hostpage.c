@@ -26,7 +26,9 @@ static void hp_set_present(struct hp_hostpage *hp, unsigned int first,
 /* Counts the host page in the state that it is in now. */
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp)
 {
+	const unsigned int complete = BIT(HP_PRESENT) | BIT(HP_ZERO);
 	enum hp_state state;
+	int change;
 
 	lockdep_assert_held(&hp->lock);
 	if (hp->bits)
@@ -39,6 +41,9 @@ void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp)
 		return;
 	atomic64_dec(&obj->count.states[hp->state]);
 	atomic64_inc(&obj->count.states[state]);
+	change = !!(complete & BIT(state)) - !!(complete & BIT(hp->state));
+	if (change)
+		atomic64_add(change, &obj->count.complete);
 	hp->state = state;
 }
 

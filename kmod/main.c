@@ -2,7 +2,6 @@
 /*
  * hugepost: the device, its files and the dispatch of ioctls.
  */
-#include <linux/genetlink.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -202,9 +201,12 @@ static int __init hp_init(void)
 
 	hp_poison_followed = hp_poison_init();
 
-	ret = hp_netlink_init();
+	ret = hp_reserve_init();
 	if (ret)
 		goto err_poison;
+	ret = hp_netlink_init();
+	if (ret)
+		goto err_reserve;
 	ret = misc_register(&hp_misc);
 	if (ret)
 		goto err_netlink;
@@ -212,6 +214,8 @@ static int __init hp_init(void)
 
 err_netlink:
 	hp_netlink_exit();
+err_reserve:
+	hp_reserve_exit();
 err_poison:
 	hp_poison_exit();
 	kern_unmount(hp_mnt);
@@ -239,4 +243,3 @@ MODULE_DESCRIPTION("In-kernel assembly of a migrating guest's huge pages");
 MODULE_AUTHOR("The hugepost authors");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(HP_VERSION);
-MODULE_ALIAS_GENL_FAMILY(HUGEPOST_FAMILY_NAME);

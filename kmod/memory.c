@@ -21,16 +21,42 @@
 #define HP_FOLIO_GFP                                                           \
 	(GFP_KERNEL | __GFP_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
+/*
+ * Drops the module's reference. A page with a memory error must not go back to
+ * the allocator, which looks for errors in single pages only: it is kept out of
+ * use for good.
+ */
+static void hp_folio_release(struct folio *folio)
+{
+	hp_folio_check(folio);
+	if (folio_test_has_hwpoisoned(folio)) {
+		pr_warn_ratelimited("hugepost: huge page at pfn %#lx has a memory error, taken out of use\n",
+				    folio_pfn(folio));
+		return;
+	}
+	folio_put(folio);
+}
+
+/* The same, and it is not accounted for any more. */
+void hp_folio_put(struct folio *folio)
+{
+	hp_memory_drop();
+	hp_folio_release(folio);
+}
+
+void hp_folio_free(struct hp_object *obj, struct folio *folio)
+{
+	atomic64_dec(&obj->count.folios);
+	hp_folio_put(folio);
+}
+
 static struct folio *hp_folio_try(struct hp_object *obj,
 				  struct vm_area_struct *vma,
 				  unsigned long addr)
 {
-	struct mem_cgroup *old;
+	struct mem_cgroup *old = set_active_memcg(obj->memcg);
 	struct folio *folio;
 
-	if (!hp_memory_take())
-		return NULL;
-	old = set_active_memcg(obj->memcg);
 	if (obj->node != NUMA_NO_NODE)
 		folio = __folio_alloc_node(HP_FOLIO_GFP, HP_HOST_ORDER,
 					   obj->node);
@@ -40,9 +66,33 @@ static struct folio *hp_folio_try(struct hp_object *obj,
 	else
 		folio = folio_alloc(HP_FOLIO_GFP, HP_HOST_ORDER);
 	set_active_memcg(old);
-	if (!folio)
-		hp_memory_drop();
 	return folio;
+}
+
+/*
+ * Allocates what a host page of the reserve makes room for. If the object's
+ * cgroup is at its limit, the reserve keeps what it has; if somebody else was
+ * faster, the next one goes the same way.
+ */
+static struct folio *hp_folio_exchange(struct hp_object *obj,
+				       struct vm_area_struct *vma,
+				       unsigned long addr)
+{
+	struct folio *folio, *reserve;
+	int nid = obj->node == NUMA_NO_NODE ? numa_mem_id() : obj->node;
+
+	while ((reserve = hp_reserve_take(nid))) {
+		int from = folio_nid(reserve);
+
+		hp_folio_release(reserve);
+		folio = hp_folio_try(obj, vma, addr);
+		if (folio)
+			return folio;
+		if (hp_reserve_take_back(from))
+			return NULL;
+		hp_memory_drop();
+	}
+	return NULL;
 }
 
 /*
@@ -52,19 +102,19 @@ static struct folio *hp_folio_try(struct hp_object *obj,
 struct folio *hp_folio_alloc(struct hp_object *obj, struct vm_area_struct *vma,
 			     unsigned long addr)
 {
-	bool used = !obj->ready && hp_reserve_use(obj->node);
-	struct folio *folio;
+	struct folio *folio = NULL;
 
-	folio = hp_folio_try(obj, vma, addr);
-	if (!folio && !used) {
-		used = hp_reserve_use(obj->node);
-		if (used)
-			folio = hp_folio_try(obj, vma, addr);
+	if (!obj->ready)
+		folio = hp_folio_exchange(obj, vma, addr);
+	if (!folio && hp_memory_take()) {
+		folio = hp_folio_try(obj, vma, addr);
+		if (!folio)
+			hp_memory_drop();
 	}
+	if (!folio && obj->ready)
+		folio = hp_folio_exchange(obj, vma, addr);
 	if (folio)
 		atomic64_inc(&obj->count.folios);
-	else if (used)
-		hp_reserve_refill(); /* it was the cgroup's limit */
 	return folio;
 }
 
@@ -99,29 +149,6 @@ struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 	if (!folio)
 		swap(folio, *spare);
 	return folio;
-}
-
-/*
- * Drops the module's reference. A page with a memory error must not go back to
- * the allocator, which looks for errors in single pages only: it is kept out of
- * use for good.
- */
-void hp_folio_put(struct folio *folio)
-{
-	hp_memory_drop();
-	hp_folio_check(folio);
-	if (folio_test_has_hwpoisoned(folio)) {
-		pr_warn_ratelimited("hugepost: huge page at pfn %#lx has a memory error, taken out of use\n",
-				    folio_pfn(folio));
-		return;
-	}
-	folio_put(folio);
-}
-
-void hp_folio_free(struct hp_object *obj, struct folio *folio)
-{
-	atomic64_dec(&obj->count.folios);
-	hp_folio_put(folio);
 }
 
 /* Is any target page of [first, end) lost to a memory error? */

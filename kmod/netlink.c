@@ -10,6 +10,8 @@
 #define HP_MAP_CELLS	4096
 #define HP_REPLY_SIZE	(PATH_MAX + 2048)	/* more than any object needs */
 
+static DEFINE_MUTEX(hp_settings_lock); /* makes one change of settings one */
+
 /* Whoever may open the device may read; @fd, if given, is the proof. */
 static int hp_may_read(struct sk_buff *skb, const struct nlattr *fd,
 		       struct netlink_ext_ack *extack)
@@ -107,8 +109,15 @@ static struct hp_nl_cursor *hp_cursor(struct netlink_callback *cb)
 
 static int hp_object_get_start(struct netlink_callback *cb)
 {
-	return hp_may_read(cb->skb,
-			   hp_compat_dump_attrs(cb)[HUGEPOST_A_OBJECT_DEVICE_FD],
+	struct nlattr **attrs = hp_compat_dump_attrs(cb);
+
+	if (attrs[HUGEPOST_A_OBJECT_ID]) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, attrs[HUGEPOST_A_OBJECT_ID],
+				    "a dump is of all objects");
+		return -EINVAL;
+	}
+	cb->min_dump_alloc = HP_REPLY_SIZE;
+	return hp_may_read(cb->skb, attrs[HUGEPOST_A_OBJECT_DEVICE_FD],
 			   cb->extack);
 }
 
@@ -134,7 +143,7 @@ static int hp_object_get_dumpit(struct sk_buff *skb,
 	void *hdr;
 
 	mutex_lock(&hp_objects_lock);
-	cb->seq = hp_generation;
+	cb->seq = atomic_read(&hp_generation);
 	xa_for_each_start(&hp_objects, id, obj, cursor->id) {
 		if (!hp_object_owner_nr(obj))
 			continue;
@@ -190,7 +199,7 @@ static int hp_channel_get_dumpit(struct sk_buff *skb,
 	void *hdr;
 
 	mutex_lock(&hp_objects_lock);
-	cb->seq = hp_generation;
+	cb->seq = 1; /* an object keeps its channels */
 	obj = xa_load(&hp_objects, cursor->id);
 	while (obj && hp_object_ready(obj) && hp_object_owner_nr(obj) &&
 	       cursor->channel < obj->nr_channels) {
@@ -232,13 +241,15 @@ static int hp_map_get_doit(struct sk_buff *skb, struct genl_info *info)
 	obj = hp_object_find(info, HUGEPOST_A_MAP_OBJECT);
 	ret = obj ? hp_describe_map(msg, obj, cells) : -ENOENT;
 	mutex_unlock(&hp_objects_lock);
+	if (!ret && fatal_signal_pending(current))
+		ret = -EINTR;
 	return hp_reply(msg, ret, info);
 }
 
 static int hp_put_module(struct sk_buff *skb)
 {
 	const int pad = HUGEPOST_A_MODULE_PAD;
-	u64 staging = 0, wanted, ready;
+	u64 staging = 0;
 	struct hp_object *obj;
 	unsigned long id;
 	u32 objects = 0;
@@ -251,20 +262,23 @@ static int hp_put_module(struct sk_buff *skb)
 		staging += stats.out_staging;
 		objects++;
 	}
-	hp_reserve_get(&wanted, &ready);
 	if (nla_put_string(skb, HUGEPOST_A_MODULE_VERSION, HP_VERSION) ||
 	    nla_put_u32(skb, HUGEPOST_A_MODULE_API_VERSION,
 			HUGEPOST_API_VERSION) ||
-	    nla_put_u32(skb, HUGEPOST_A_MODULE_GENERATION, hp_generation) ||
+	    nla_put_u32(skb, HUGEPOST_A_MODULE_GENERATION,
+			atomic_read(&hp_generation)) ||
 	    nla_put_u32(skb, HUGEPOST_A_MODULE_OBJECTS, objects) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_MEMORY, hp_memory_held(),
 			      pad) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_STAGING, staging, pad) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_LIMIT, hp_limit_get(),
 			      pad) ||
-	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_RESERVE, wanted, pad) ||
-	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_RESERVE_READY, ready,
+	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_RESERVE, hp_reserve_get(),
 			      pad) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_RESERVE_READY,
+			      hp_reserve_get_ready(), pad) ||
+	    nla_put_u8(skb, HUGEPOST_A_MODULE_RESERVE_FILLING,
+		       hp_reserve_is_filling()) ||
 	    nla_put_u32(skb, HUGEPOST_A_MODULE_PROGRESS_STEP,
 			READ_ONCE(hp_progress_step)))
 		return -EMSGSIZE;
@@ -290,22 +304,45 @@ static int hp_module_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return hp_reply(msg, ret, info);
 }
 
-/* A size in whole host pages; @old is what holds without the attribute. */
-static int hp_get_size(struct genl_info *info, int attr, u64 *size, u64 old)
+/* Is a size, if it is there, one of whole host pages? */
+static int hp_check_size(struct genl_info *info, int attr)
 {
-	*size = info->attrs[attr] ? nla_get_u64(info->attrs[attr]) : old;
-	if (IS_ALIGNED(*size, HP_HOST_SIZE) || *size == U64_MAX)
+	struct nlattr *nla = info->attrs[attr];
+
+	if (!nla || IS_ALIGNED(nla_get_u64(nla), HP_HOST_SIZE) ||
+	    nla_get_u64(nla) == U64_MAX)
 		return 0;
-	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[attr],
+	NL_SET_ERR_MSG_ATTR(info->extack, nla,
 			    "the size must be a multiple of 2 MiB");
 	return -EINVAL;
 }
 
-static int hp_module_set_doit(struct sk_buff *skb, struct genl_info *info)
+static int hp_module_set(struct genl_info *info)
 {
 	struct nlattr *step = info->attrs[HUGEPOST_A_MODULE_PROGRESS_STEP];
-	struct nlattr *reserve_attr = info->attrs[HUGEPOST_A_MODULE_RESERVE];
-	u64 limit, reserve, most, wanted, ready;
+	struct nlattr *limit = info->attrs[HUGEPOST_A_MODULE_LIMIT];
+	struct nlattr *reserve = info->attrs[HUGEPOST_A_MODULE_RESERVE];
+	u64 most = limit ? nla_get_u64(limit) : hp_limit_get();
+
+	lockdep_assert_held(&hp_settings_lock);
+	most = min(most, (u64)totalram_pages() << PAGE_SHIFT);
+	if (reserve && nla_get_u64(reserve) > most) {
+		NL_SET_ERR_MSG_ATTR(info->extack, reserve,
+				    "the reserve is more than the limit or the machine's memory");
+		return -ERANGE;
+	}
+
+	if (step)
+		WRITE_ONCE(hp_progress_step, nla_get_u32(step));
+	if (limit)
+		hp_limit_set(nla_get_u64(limit));
+	if (reserve)
+		hp_reserve_set(nla_get_u64(reserve));
+	return 0;
+}
+
+static int hp_module_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
 	int ret;
 
 	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
@@ -313,32 +350,16 @@ static int hp_module_set_doit(struct sk_buff *skb, struct genl_info *info)
 			       "settings need CAP_SYS_ADMIN on the host");
 		return -EPERM;
 	}
-	hp_reserve_get(&wanted, &ready);
-	ret = hp_get_size(info, HUGEPOST_A_MODULE_LIMIT, &limit,
-			  hp_limit_get());
+	ret = hp_check_size(info, HUGEPOST_A_MODULE_LIMIT);
 	if (!ret)
-		ret = hp_get_size(info, HUGEPOST_A_MODULE_RESERVE, &reserve,
-				  wanted);
+		ret = hp_check_size(info, HUGEPOST_A_MODULE_RESERVE);
 	if (ret)
 		return ret;
-	most = min(limit, (u64)totalram_pages() << PAGE_SHIFT);
-	if (reserve_attr && reserve > most) {
-		NL_SET_ERR_MSG_ATTR(info->extack, reserve_attr,
-				    "the reserve is more than the limit or the machine's memory");
-		return -ERANGE;
-	}
 
-	if (step)
-		WRITE_ONCE(hp_progress_step, nla_get_u32(step));
-	hp_limit_set(limit);
-	if (!reserve_attr)
-		return 0;
-	ret = hp_reserve_set(reserve);
-	if (ret != -ENOMEM)
-		return ret;
-	NL_SET_ERR_MSG_ATTR(info->extack, reserve_attr,
-			    "not all of the reserve could be had, see reserve-ready");
-	return 0;
+	mutex_lock(&hp_settings_lock);
+	ret = hp_module_set(info);
+	mutex_unlock(&hp_settings_lock);
+	return ret;
 }
 
 static const struct nla_policy hp_module_get_policy[] = {
@@ -404,7 +425,10 @@ static const struct genl_ops hp_nl_ops[] = {
 };
 
 static const struct genl_multicast_group hp_nl_groups[] = {
-	{ .name = HUGEPOST_MCGRP_EVENTS },
+	{
+		.name = HUGEPOST_MCGRP_EVENTS,
+		.flags = GENL_MCAST_CAP_SYS_ADMIN,
+	},
 };
 
 struct genl_family hp_family __ro_after_init = {

@@ -2,16 +2,17 @@
 /*
  * hugepost: memory objects, from open to release.
  */
+#include <linux/ktime.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/ktime.h>
 
 #include "private.h"
 
 DEFINE_XARRAY_FLAGS(hp_objects, XA_FLAGS_ACCOUNT); /* id -> struct hp_object */
-DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects, and what follows here */
-u32 hp_generation;	/* counts changes of who is there, and whose it is */
+DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects and hp_last_id */
+DEFINE_SPINLOCK(hp_owner_lock); /* guards the owner of each object */
+atomic_t hp_generation;	/* counts changes of who is there, and whose it is */
 
 static u64 hp_last_id;
 
@@ -24,7 +25,7 @@ static int hp_object_publish(struct hp_object *obj)
 	ret = xa_insert(&hp_objects, obj->id, obj, GFP_KERNEL);
 	if (!ret) {
 		hp_last_id++;
-		hp_generation++;
+		atomic_inc(&hp_generation);
 	}
 	mutex_unlock(&hp_objects_lock);
 	return ret;
@@ -35,12 +36,12 @@ static void hp_object_set_owner(struct hp_object *obj)
 {
 	struct pid *old;
 
-	mutex_lock(&hp_objects_lock);
+	spin_lock(&hp_owner_lock);
 	old = obj->owner;
 	obj->owner = get_pid(task_tgid(current));
-	hp_generation++;
-	mutex_unlock(&hp_objects_lock);
+	spin_unlock(&hp_owner_lock);
 	put_pid(old);
+	atomic_inc(&hp_generation);
 }
 
 struct hp_object *hp_object_alloc(void)
@@ -128,7 +129,7 @@ void hp_object_release(struct hp_object *obj)
 {
 	mutex_lock(&hp_objects_lock);
 	xa_erase(&hp_objects, obj->id);
-	hp_generation++;
+	atomic_inc(&hp_generation);
 	mutex_unlock(&hp_objects_lock);
 
 	hp_disarm_object(obj);
@@ -227,13 +228,14 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 		i_size_write(obj->inode, obj->length);
 
 	hp_object_set_owner(obj);
+	hp_report(obj, HUGEPOST_EVENT_KIND_SETUP);
 	/* Pairs with hp_object_ready(). */
 	smp_store_release(&obj->ready, true);
-	hp_report(obj, HUGEPOST_EVENT_KIND_SETUP);
 	return 0;
 
 err_free:
 	hp_object_free_memory(obj);
+	hp_reserve_refill();
 	return ret;
 }
 

@@ -8,15 +8,21 @@
  *
  * Lock order:
  *
+ *	hp_objects_lock
+ *	  cgroup_mutex				(cgroup_path_ns)
+ *	    mmap_lock
+ *	      setup_lock
+ *	        hp_owner_lock, hp_reserve_lock
+ *	  folio lock
+ *	    i_mmap_rwsem, page-table locks	(unmap_mapping_range)
+ *	    hp_hostpage.lock
+ *
  *	mmap_lock
- *	  setup_lock
- *	    hp_objects_lock
- *	      folio lock
- *	        i_mmap_rwsem, page-table locks	(unmap_mapping_range)
- *	        hp_hostpage.lock
- *	  arm_lock
- *	    xa_lock of hp_events.pending
- *	    hp_waitqueue lock
+ *	  folio lock
+ *
+ *	arm_lock
+ *	  xa_lock of hp_events.pending
+ *	  hp_waitqueue lock
  *
  * A channel's busy bit is taken before all of them and is never waited for.
  * Nothing that can fault or sleep happens under hp_hostpage.lock.
@@ -160,6 +166,7 @@ struct hp_counters {
 	atomic64_t poisoned;
 	/* host pages in each state since SETUP, but that HP_EMPTY began at 0 */
 	atomic64_t states[HP_STATES];
+	atomic64_t complete;	/* host pages that are present or zero */
 };
 
 /*
@@ -171,7 +178,7 @@ struct hp_object {
 	struct inode *inode;	/* an address space of the object's own */
 	u64 id;			/* constant, the index in hp_objects */
 	u64 created;		/* constant, in ns of CLOCK_BOOTTIME */
-	struct pid *owner;	/* who set it up; hp_objects_lock guards it */
+	struct pid *owner;	/* who set it up; under hp_owner_lock */
 
 	struct mutex setup_lock; /* guards the fields up to @memcg */
 	/* Set once, then constant; @ready is set last. */
@@ -259,7 +266,8 @@ bool hp_is_device(struct file *file);
 /* object.c */
 extern struct xarray hp_objects;
 extern struct mutex hp_objects_lock;
-extern u32 hp_generation;
+extern spinlock_t hp_owner_lock;
+extern atomic_t hp_generation;
 
 struct hp_object *hp_object_alloc(void);
 void hp_object_release(struct hp_object *obj);
@@ -356,11 +364,9 @@ static inline u64 hp_object_states(struct hp_object *obj, enum hp_state state)
 	return atomic64_read(&obj->count.states[state]);
 }
 
-/* Host pages that are present or zero. */
 static inline u64 hp_object_complete(struct hp_object *obj)
 {
-	return hp_object_states(obj, HP_PRESENT) +
-	       hp_object_states(obj, HP_ZERO);
+	return atomic64_read(&obj->count.complete);
 }
 
 static inline bool hp_hostpage_present(const struct hp_hostpage *hp,
@@ -412,14 +418,18 @@ void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
 /* reserve.c */
 bool hp_memory_take(void);
 void hp_memory_drop(void);
-bool hp_reserve_use(int nid);
-void hp_reserve_refill(void);
-void hp_reserve_exit(void);
 u64 hp_memory_held(void);
 u64 hp_limit_get(void);
 void hp_limit_set(u64 bytes);
-void hp_reserve_get(u64 *wanted, u64 *ready);
-int hp_reserve_set(u64 bytes);
+struct folio *hp_reserve_take(int nid);
+bool hp_reserve_take_back(int nid);
+void hp_reserve_refill(void);
+u64 hp_reserve_get(void);
+u64 hp_reserve_get_ready(void);
+bool hp_reserve_is_filling(void);
+void hp_reserve_set(u64 bytes);
+int hp_reserve_init(void);
+void hp_reserve_exit(void);
 
 /* describe.c */
 pid_t hp_object_owner_nr(struct hp_object *obj);
@@ -439,7 +449,7 @@ extern unsigned int hp_progress_step;	/* per cent */
 
 void hp_report(struct hp_object *obj, enum hugepost_event_kind kind);
 void hp_report_progress(struct hp_object *obj);
-void hp_report_armed(struct hp_object *obj);
+void hp_report_again(struct hp_object *obj);
 
 /* poison.c */
 #ifdef CONFIG_MEMORY_FAILURE

@@ -20,7 +20,7 @@ static int hp_put_event(struct sk_buff *skb, struct hp_object *obj,
 	    nla_put_u64_64bit(skb, HUGEPOST_A_EVENT_TIME,
 			      ktime_get_real_ns(), pad) ||
 	    nla_put_u32(skb, HUGEPOST_A_EVENT_GENERATION,
-			READ_ONCE(hp_generation)) ||
+			atomic_read(&hp_generation)) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_EVENT_HOST_PAGES,
 			      obj->nr_hostpages, pad) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_EVENT_COMPLETE,
@@ -52,45 +52,49 @@ void hp_report(struct hp_object *obj, enum hugepost_event_kind kind)
 	genlmsg_multicast(&hp_family, skb, 0, 0, GFP_KERNEL);
 }
 
+/* The first number of complete host pages that is a progress to be told of. */
+static u64 hp_next_report(struct hp_object *obj, u64 complete)
+{
+	unsigned int step = READ_ONCE(hp_progress_step);
+	u64 percent = div64_u64(complete * 100, obj->nr_hostpages);
+
+	percent = min(100ULL, (div_u64(percent, step) + 1) * step);
+	return DIV_ROUND_UP_ULL(obj->nr_hostpages * percent, 100);
+}
+
 /*
- * At the end of a FILL: has it filled the first target page, or completed enough
- * host pages to be told of? What was told is not told again until ARM, so that
- * there are as many events as there are steps in 100 %, whatever is discarded.
+ * At the end of a FILL that has filled: was it the first one, or are enough host
+ * pages complete to be told of? What was told is not told again until ARM, so
+ * that there are no more events than steps in 100 %, whatever is discarded.
  */
 void hp_report_progress(struct hp_object *obj)
 {
-	u64 complete, step;
+	u64 complete;
 
 	if (likely(hp_object_complete(obj) < READ_ONCE(obj->next_report)))
 		return;
 
 	mutex_lock(&obj->arm_lock);
+	complete = hp_object_complete(obj);
 	if (!obj->filled)
 		hp_report(obj, HUGEPOST_EVENT_KIND_FIRST_FILL);
-	complete = hp_object_complete(obj);
 	if (complete >= obj->nr_hostpages) {
 		if (obj->next_report != U64_MAX)
 			hp_report(obj, HUGEPOST_EVENT_KIND_COMPLETE);
 		WRITE_ONCE(obj->next_report, U64_MAX);
 	} else if (complete >= obj->next_report) {
-		if (obj->filled)
+		if (obj->next_report)
 			hp_report(obj, HUGEPOST_EVENT_KIND_PROGRESS);
-		step = max(1ULL, mul_u64_u32_div(obj->nr_hostpages,
-						 READ_ONCE(hp_progress_step),
-						 100));
-		WRITE_ONCE(obj->next_report,
-			   min_t(u64, obj->nr_hostpages,
-				 (div64_u64(complete, step) + 1) * step));
+		WRITE_ONCE(obj->next_report, hp_next_report(obj, complete));
 	}
 	obj->filled = true;
 	mutex_unlock(&obj->arm_lock);
 }
 
 /* Armed: a new migration, which is told of from its beginning. */
-void hp_report_armed(struct hp_object *obj)
+void hp_report_again(struct hp_object *obj)
 {
 	lockdep_assert_held(&obj->arm_lock);
 	obj->filled = false;
 	WRITE_ONCE(obj->next_report, 0);
-	hp_report(obj, HUGEPOST_EVENT_KIND_ARMED);
 }

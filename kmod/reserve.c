@@ -9,7 +9,6 @@
  */
 #include <linux/list.h>
 #include <linux/nodemask.h>
-#include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 
 #include "private.h"
@@ -17,20 +16,23 @@
 static atomic_long_t hp_held;		/* host pages, the reserve included */
 static unsigned long hp_limit = ULONG_MAX; /* of them */
 
-static DEFINE_SPINLOCK(hp_reserve_lock); /* guards the two */
-static LIST_HEAD(hp_reserve_list);	/* of folios, by their lru */
+static DEFINE_SPINLOCK(hp_reserve_lock); /* guards the lists and _ready */
+static struct list_head hp_reserve[MAX_NUMNODES]; /* of folios, by their lru */
 static unsigned long hp_reserve_ready;
+static unsigned long hp_reserve_wanted;
 
-static DEFINE_MUTEX(hp_reserve_size_lock); /* of who makes it fit */
-static unsigned long hp_reserve_wanted;	/* guarded by it */
+static struct workqueue_struct *hp_reserve_wq;
 
 /* Accounts for one more host page, if the limit allows it. */
 bool hp_memory_take(void)
 {
-	if (atomic_long_inc_return(&hp_held) <= READ_ONCE(hp_limit))
-		return true;
-	atomic_long_dec(&hp_held);
-	return false;
+	long held = atomic_long_read(&hp_held);
+
+	do {
+		if (held >= READ_ONCE(hp_limit))
+			return false;
+	} while (!atomic_long_try_cmpxchg(&hp_held, &held, held + 1));
+	return true;
 }
 
 void hp_memory_drop(void)
@@ -54,100 +56,98 @@ void hp_limit_set(u64 bytes)
 {
 	WRITE_ONCE(hp_limit, bytes == U64_MAX ? ULONG_MAX :
 						bytes >> HP_HOST_SHIFT);
+	hp_reserve_refill();
 }
 
 /*
- * Gives a host page of the reserve to the allocator, one of node @nid if there
- * is one. False if the reserve is empty.
+ * Takes a host page out of the reserve, one of node @nid if there is one. It
+ * stays accounted for.
  */
-bool hp_reserve_use(int nid)
+struct folio *hp_reserve_take(int nid)
 {
-	struct folio *folio, *found = NULL;
+	struct folio *folio = NULL;
 
 	if (!READ_ONCE(hp_reserve_ready))
-		return false;
+		return NULL;
 	spin_lock(&hp_reserve_lock);
-	list_for_each_entry(folio, &hp_reserve_list, lru) {
-		if (!found || folio_nid(folio) == nid)
-			found = folio;
-		if (nid == NUMA_NO_NODE || folio_nid(found) == nid)
-			break;
-	}
-	if (found) {
-		list_del(&found->lru);
+	if (nid == NUMA_NO_NODE || list_empty(&hp_reserve[nid]))
+		for_each_node_state(nid, N_MEMORY)
+			if (!list_empty(&hp_reserve[nid]))
+				break;
+	if (nid < MAX_NUMNODES)
+		folio = list_first_entry_or_null(&hp_reserve[nid], struct folio,
+						 lru);
+	if (folio) {
+		list_del(&folio->lru);
 		WRITE_ONCE(hp_reserve_ready, hp_reserve_ready - 1);
 	}
 	spin_unlock(&hp_reserve_lock);
-
-	if (found)
-		hp_folio_put(found);
-	return found;
+	return folio;
 }
 
-/* Allocates one more host page for the reserve; nodes take turns. */
-static int hp_reserve_add(int nid)
+/* Puts a host page, which is accounted for, into the reserve. */
+static void hp_reserve_put(struct folio *folio)
+{
+	spin_lock(&hp_reserve_lock);
+	list_add(&folio->lru, &hp_reserve[folio_nid(folio)]);
+	WRITE_ONCE(hp_reserve_ready, hp_reserve_ready + 1);
+	spin_unlock(&hp_reserve_lock);
+}
+
+/*
+ * Takes a free host page for the reserve in place of one that was given to the
+ * allocator in vain. False if somebody else got that one.
+ */
+bool hp_reserve_take_back(int nid)
+{
+	struct folio *folio;
+
+	folio = __folio_alloc_node(GFP_ATOMIC | __GFP_NOWARN, HP_HOST_ORDER,
+				   nid);
+	if (!folio)
+		return false;
+	hp_reserve_put(folio);
+	return true;
+}
+
+static bool hp_reserve_add(int nid)
 {
 	struct folio *folio;
 
 	if (!hp_memory_take())
-		return -ENOMEM;
+		return false;
 	folio = __folio_alloc_node(GFP_KERNEL | __GFP_RETRY_MAYFAIL |
 				   __GFP_NOWARN, HP_HOST_ORDER, nid);
 	if (!folio) {
 		hp_memory_drop();
-		return -ENOMEM;
+		return false;
 	}
-
-	spin_lock(&hp_reserve_lock);
-	list_add_tail(&folio->lru, &hp_reserve_list);
-	WRITE_ONCE(hp_reserve_ready, hp_reserve_ready + 1);
-	spin_unlock(&hp_reserve_lock);
-	return 0;
+	hp_reserve_put(folio);
+	return true;
 }
 
-static int hp_reserve_fit(void)
-{
-	int nid = first_node(node_states[N_MEMORY]);
-	int ret = 0;
-
-	lockdep_assert_held(&hp_reserve_size_lock);
-	while (READ_ONCE(hp_reserve_ready) > hp_reserve_wanted) {
-		hp_reserve_use(NUMA_NO_NODE);
-		cond_resched();
-	}
-	while (!ret && READ_ONCE(hp_reserve_ready) < hp_reserve_wanted) {
-		ret = fatal_signal_pending(current) ? -EINTR :
-						      hp_reserve_add(nid);
-		nid = next_node_in(nid, node_states[N_MEMORY]);
-		cond_resched();
-	}
-	return ret;
-}
-
-void hp_reserve_get(u64 *wanted, u64 *ready)
-{
-	*wanted = (u64)READ_ONCE(hp_reserve_wanted) << HP_HOST_SHIFT;
-	*ready = (u64)READ_ONCE(hp_reserve_ready) << HP_HOST_SHIFT;
-}
-
-/* -ENOMEM, -EINTR: the reserve is smaller than that; what is there is kept. */
-int hp_reserve_set(u64 bytes)
-{
-	int ret;
-
-	if (mutex_lock_killable(&hp_reserve_size_lock))
-		return -EINTR;
-	WRITE_ONCE(hp_reserve_wanted, bytes >> HP_HOST_SHIFT);
-	ret = hp_reserve_fit();
-	mutex_unlock(&hp_reserve_size_lock);
-	return ret;
-}
-
+/* Makes the reserve as large as is wanted, or as can be; nodes take turns. */
 static void hp_reserve_work(struct work_struct *work)
 {
-	mutex_lock(&hp_reserve_size_lock);
-	hp_reserve_fit();
-	mutex_unlock(&hp_reserve_size_lock);
+	int nid = first_node(node_states[N_MEMORY]);
+	unsigned long ready;
+	struct folio *folio;
+
+	for (;;) {
+		ready = READ_ONCE(hp_reserve_ready);
+		if (ready == READ_ONCE(hp_reserve_wanted))
+			return;
+		if (ready < READ_ONCE(hp_reserve_wanted)) {
+			if (!hp_reserve_add(nid))
+				return;
+			nid = next_node_in(nid, node_states[N_MEMORY]);
+		} else {
+			folio = hp_reserve_take(NUMA_NO_NODE);
+			if (folio)
+				hp_folio_put(folio);
+		}
+		cond_resched();
+	}
 }
 
 static DECLARE_WORK(hp_reserve_todo, hp_reserve_work);
@@ -155,13 +155,49 @@ static DECLARE_WORK(hp_reserve_todo, hp_reserve_work);
 /* Some memory may have become free: it may be what the reserve lacks. */
 void hp_reserve_refill(void)
 {
-	if (READ_ONCE(hp_reserve_ready) < READ_ONCE(hp_reserve_wanted))
-		schedule_work(&hp_reserve_todo);
+	if (READ_ONCE(hp_reserve_ready) != READ_ONCE(hp_reserve_wanted))
+		queue_work(hp_reserve_wq, &hp_reserve_todo);
+}
+
+u64 hp_reserve_get(void)
+{
+	return (u64)READ_ONCE(hp_reserve_wanted) << HP_HOST_SHIFT;
+}
+
+u64 hp_reserve_get_ready(void)
+{
+	return (u64)READ_ONCE(hp_reserve_ready) << HP_HOST_SHIFT;
+}
+
+bool hp_reserve_is_filling(void)
+{
+	return work_busy(&hp_reserve_todo);
+}
+
+/* Returns at once; the rest is a worker's, since it can take long. */
+void hp_reserve_set(u64 bytes)
+{
+	WRITE_ONCE(hp_reserve_wanted, bytes >> HP_HOST_SHIFT);
+	hp_reserve_refill();
+}
+
+int __init hp_reserve_init(void)
+{
+	int nid;
+
+	for (nid = 0; nid < MAX_NUMNODES; nid++)
+		INIT_LIST_HEAD(&hp_reserve[nid]);
+	hp_reserve_wq = alloc_workqueue("hugepost", WQ_UNBOUND, 1);
+	return hp_reserve_wq ? 0 : -ENOMEM;
 }
 
 void hp_reserve_exit(void)
 {
-	cancel_work_sync(&hp_reserve_todo);
-	while (hp_reserve_use(NUMA_NO_NODE))
-		cond_resched();
+	struct folio *folio;
+
+	WRITE_ONCE(hp_reserve_wanted, 0);
+	destroy_workqueue(hp_reserve_wq);
+	for (folio = hp_reserve_take(NUMA_NO_NODE); folio;
+	     folio = hp_reserve_take(NUMA_NO_NODE))
+		hp_folio_put(folio);
 }

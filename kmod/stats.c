@@ -64,7 +64,7 @@ static int hp_stats_channels(struct hp_object *obj, struct hugepost_stats *arg)
 
 /*
  * All that STATS tells but the channels. No lock is taken that a channel or a
- * fault takes: each figure is right, though not all of the same moment.
+ * fault takes, so figures are not all of the same moment.
  */
 void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out)
 {
@@ -130,6 +130,8 @@ void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
 		default:
 			break;
 		}
+		if (fatal_signal_pending(current))
+			return;
 		cond_resched();
 	}
 }

@@ -374,7 +374,7 @@ TEST_F(cgroup, reserve)
 	struct nl nl;
 
 	ASSERT_EQ(nl_open(&nl), 0);
-	ASSERT_EQ(nl_module_set(&nl, HUGEPOST_A_MODULE_RESERVE, 48 * MIB), 0);
+	ASSERT_EQ(nl_reserve_set(&nl, 48 * MIB), 0);
 	self->fd = new_in(self->path, 16 * MIB, 1, HUGEPOST_SETUP_PREALLOC);
 	ASSERT_GE(self->fd, 0);
 	EXPECT_GE(charged(self->path), 16 * MIB);
@@ -388,7 +388,7 @@ TEST_F(cgroup, reserve)
 		ASSERT_EQ(nl_module_get(&nl, NL_NO_FD, &m), 0);
 	}
 	EXPECT_EQ(m.ready, 48 * MIB);
-	EXPECT_EQ(nl_module_set(&nl, HUGEPOST_A_MODULE_RESERVE, 0), 0);
+	EXPECT_EQ(nl_reserve_set(&nl, 0), 0);
 	close(nl.fd);
 }
 

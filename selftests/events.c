@@ -82,9 +82,11 @@ TEST_F(listener, life)
 	efd = hp_arm(fd, 0);
 	ASSERT_GE(efd, 0);
 	EXPECT_EQ(next(&self->nl, id).kind, HUGEPOST_EVENT_KIND_ARMED);
+	ASSERT_EQ(hp_fill(fd, 0, 0, (void *)1, TP, 0), -EFAULT);
 	ASSERT_EQ(hp_fill(fd, 0, 0, self->page, TP, 0), 0);
 	e = next(&self->nl, id);
 	EXPECT_EQ(e.kind, HUGEPOST_EVENT_KIND_FIRST_FILL);
+	EXPECT_EQ(next(&self->nl, id).kind, 0U);
 	EXPECT_EQ(e.complete, 0U);
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(hp_fill(fd, 0, i * HP, NULL, HP, HUGEPOST_FILL_ZERO),
@@ -141,6 +143,78 @@ TEST_F(listener, rate)
 	close(efd);
 	EXPECT_EQ(next(&self->nl, id).kind, HUGEPOST_EVENT_KIND_LOST);
 	close(fd);
+}
+
+/* Rule: steps are of the whole, however the number of host pages divides. */
+TEST_F(listener, steps)
+{
+	static const unsigned int sizes[] = { 1, 3, 19, 199 };
+	unsigned int i, j, nr;
+	struct event e;
+	int fd;
+
+	for (i = 0; i < 4; i++) {
+		fd = hp_new(sizes[i] * HP, 1, 0);
+		ASSERT_GE(fd, 0);
+		for (j = 0; j < sizes[i]; j++)
+			ASSERT_EQ(hp_fill(fd, 0, j * HP, NULL, HP,
+					  HUGEPOST_FILL_ZERO), 0);
+		nr = 0;
+		do {
+			e = next(&self->nl, hp_id(fd));
+			nr += e.kind == HUGEPOST_EVENT_KIND_PROGRESS;
+		} while (e.kind && e.kind != HUGEPOST_EVENT_KIND_COMPLETE);
+		EXPECT_EQ(e.kind, HUGEPOST_EVENT_KIND_COMPLETE);
+		EXPECT_EQ(nr, sizes[i] < 10 ? sizes[i] - 1 : 9);
+		close(fd);
+	}
+}
+
+struct replacer {
+	int fd;
+	char *src;
+	int ret;
+};
+
+static void *replace(void *arg)
+{
+	struct replacer *r = arg;
+
+	r->ret = hp_fill(r->fd, 0, 0, r->src, TP, HUGEPOST_FILL_REPLACE);
+	return NULL;
+}
+
+/* Rule: an ARM that is refused is no event. */
+TEST_F(listener, arm_is_refused)
+{
+	struct replacer r = { .ret = 1 };
+	struct hugepost_event missing;
+	pthread_t thread;
+	int slow, efd;
+	uint64_t id;
+
+	slow = hp_new(HP, 1, 0);
+	r.src = hp_map(slow, 0, HP);
+	ASSERT_NE(r.src, MAP_FAILED);
+	efd = hp_arm(slow, 0);
+	ASSERT_GE(efd, 0);
+
+	r.fd = hp_new(HP, 1, 0);
+	id = hp_id(r.fd);
+	EXPECT_EQ(next(&self->nl, id).kind, HUGEPOST_EVENT_KIND_SETUP);
+	ASSERT_EQ(hp_fill(r.fd, 0, 0, self->page, TP, 0), 0);
+	EXPECT_EQ(next(&self->nl, id).kind, HUGEPOST_EVENT_KIND_FIRST_FILL);
+	ASSERT_EQ(pthread_create(&thread, NULL, replace, &r), 0);
+	ASSERT_EQ(hp_read_event(efd, &missing), 0);
+	EXPECT_EQ(hp_arm(r.fd, 0), -EBUSY);
+	EXPECT_EQ(next(&self->nl, id).kind, 0U);
+	ASSERT_EQ(hp_fill(slow, 0, 0, self->page, TP, 0), 0);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(r.ret, 0);
+	close(r.fd);
+	close(efd);
+	munmap(r.src, HP);
+	close(slow);
 }
 
 /*

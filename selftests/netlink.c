@@ -388,6 +388,10 @@ TEST_F(family, refusals)
 	EXPECT_EQ(channel_dump(nl, ~0ULL, &ch), -ENOENT);
 	EXPECT_EQ(channel_dump(nl, 0, &ch), -EINVAL);
 
+	nl_begin(&req, nl->family, HUGEPOST_NL_CMD_OBJECT_GET, NLM_F_DUMP);
+	nl_put_u64(&req, HUGEPOST_A_OBJECT_ID, hp_id(self->fd));
+	EXPECT_EQ(nl_call(nl, &req, NULL, NULL, NULL), -EINVAL);
+
 	nl_begin(&req, nl->family, HUGEPOST_NL_CMD_OBJECT_GET, 0);
 	EXPECT_EQ(nl_call(nl, &req, NULL, NULL, NULL), -EINVAL);
 	EXPECT_EQ(nl->missing, HUGEPOST_A_OBJECT_ID);
@@ -421,7 +425,7 @@ static void become_nobody(void)
 
 /*
  * Rule: who may open the device may read; nobody else, with what other
- * descriptor ever. To set takes CAP_SYS_ADMIN.
+ * descriptor ever. To set, and to listen to events, takes CAP_SYS_ADMIN.
  */
 TEST_F(family, permissions)
 {
@@ -454,6 +458,8 @@ TEST_F(family, permissions)
 		if (nl_module_set(&nl, HUGEPOST_A_MODULE_PROGRESS_STEP, 10) !=
 		    -EPERM)
 			_exit(8);
+		if (nl_join(&nl) != -EPERM)
+			_exit(12);
 		/* root of a user namespace of its own is not root */
 		if (unshare(CLONE_NEWUSER))
 			_exit(0);

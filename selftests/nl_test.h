@@ -244,6 +244,7 @@ struct nl_module {
 	uint64_t limit;
 	uint64_t reserve;
 	uint64_t ready;
+	bool filling;
 };
 
 static inline void nl_take_module(const struct nl_message *msg, void *arg)
@@ -259,6 +260,7 @@ static inline void nl_take_module(const struct nl_message *msg, void *arg)
 	m->limit = nl_u64(msg, HUGEPOST_A_MODULE_LIMIT);
 	m->reserve = nl_u64(msg, HUGEPOST_A_MODULE_RESERVE);
 	m->ready = nl_u64(msg, HUGEPOST_A_MODULE_RESERVE_READY);
+	m->filling = *nl_string(msg, HUGEPOST_A_MODULE_RESERVE_FILLING);
 }
 
 /* @device: a descriptor as the proof, or NL_NO_FD. */
@@ -283,6 +285,19 @@ static inline int nl_module_set(struct nl *nl, int attr, uint64_t value)
 	else
 		nl_put_u64(&req, attr, value);
 	return nl_call(nl, &req, NULL, NULL, NULL);
+}
+
+/* Sets the reserve, and waits until it has got what can be had. */
+static inline int nl_reserve_set(struct nl *nl, uint64_t bytes)
+{
+	int ret = nl_module_set(nl, HUGEPOST_A_MODULE_RESERVE, bytes);
+	struct nl_module m = { .filling = true };
+
+	while (!ret && m.filling) {
+		usleep(10000);
+		ret = nl_module_get(nl, NL_NO_FD, &m);
+	}
+	return ret;
 }
 
 static inline int nl_object_get(struct nl *nl, uint64_t id, nl_fn fn, void *arg)

@@ -17,7 +17,7 @@ FIXTURE_SETUP(settings)
 FIXTURE_TEARDOWN(settings)
 {
 	nl_module_set(&self->nl, HUGEPOST_A_MODULE_LIMIT, ~0ULL);
-	nl_module_set(&self->nl, HUGEPOST_A_MODULE_RESERVE, 0);
+	nl_reserve_set(&self->nl, 0);
 	close(self->nl.fd);
 }
 
@@ -89,7 +89,7 @@ TEST_F(settings, reserve)
 	uint64_t base = module(&self->nl).memory;
 	int fd;
 
-	ASSERT_EQ(nl_module_set(&self->nl, HUGEPOST_A_MODULE_RESERVE, 8 * HP),
+	ASSERT_EQ(nl_reserve_set(&self->nl, 8 * HP),
 		  0);
 	EXPECT_EQ(module(&self->nl).reserve, 8 * HP);
 	EXPECT_EQ(module(&self->nl).ready, 8 * HP);
@@ -102,9 +102,9 @@ TEST_F(settings, reserve)
 	close(fd);
 	EXPECT_TRUE(ready_becomes(&self->nl, 8 * HP));
 
-	ASSERT_EQ(nl_module_set(&self->nl, HUGEPOST_A_MODULE_RESERVE, HP), 0);
+	ASSERT_EQ(nl_reserve_set(&self->nl, HP), 0);
 	EXPECT_EQ(module(&self->nl).ready, HP);
-	ASSERT_EQ(nl_module_set(&self->nl, HUGEPOST_A_MODULE_RESERVE, 0), 0);
+	ASSERT_EQ(nl_reserve_set(&self->nl, 0), 0);
 	EXPECT_EQ(module(&self->nl).memory, base);
 }
 
@@ -119,9 +119,8 @@ TEST_F(settings, reserve_and_limit)
 
 	ASSERT_EQ(nl_module_set(&self->nl, HUGEPOST_A_MODULE_LIMIT,
 				base + 4 * HP), 0);
-	EXPECT_EQ(nl_module_set(&self->nl, HUGEPOST_A_MODULE_RESERVE,
-				base + 5 * HP), -ERANGE);
-	ASSERT_EQ(nl_module_set(&self->nl, HUGEPOST_A_MODULE_RESERVE, 4 * HP),
+	EXPECT_EQ(nl_reserve_set(&self->nl, base + 5 * HP), -ERANGE);
+	ASSERT_EQ(nl_reserve_set(&self->nl, 4 * HP),
 		  0);
 	fd = hp_new(4 * HP, 1, HUGEPOST_SETUP_PREALLOC);
 	ASSERT_GE(fd, 0);
@@ -217,7 +216,7 @@ TEST_F(settings, reserve_and_fragmentation)
 	char *mem;
 	int fd;
 
-	ASSERT_EQ(nl_module_set(&self->nl, HUGEPOST_A_MODULE_RESERVE, length),
+	ASSERT_EQ(nl_reserve_set(&self->nl, length),
 		  0);
 	mem = fragment(&size);
 	ASSERT_NE(mem, NULL);

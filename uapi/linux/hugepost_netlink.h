@@ -21,7 +21,8 @@
  * @HUGEPOST_EVENT_KIND_LOST: nobody handles its events any more
  * @HUGEPOST_EVENT_KIND_DISARMED: missing target pages are not waited for any
  *   more
- * @HUGEPOST_EVENT_KIND_COMPLETE: all its host pages are complete
+ * @HUGEPOST_EVENT_KIND_COMPLETE: all its host pages are complete; looked at
+ *   when a FILL ends
  * @HUGEPOST_EVENT_KIND_RELEASED: it is gone, with its memory
  */
 enum hugepost_event_kind {
@@ -47,6 +48,7 @@ enum {
 	HUGEPOST_A_MODULE_LIMIT,
 	HUGEPOST_A_MODULE_RESERVE,
 	HUGEPOST_A_MODULE_RESERVE_READY,
+	HUGEPOST_A_MODULE_RESERVE_FILLING,
 	HUGEPOST_A_MODULE_PROGRESS_STEP,
 
 	__HUGEPOST_A_MODULE_MAX,
