@@ -33,7 +33,7 @@ def ctl(*arguments):
 
 def object_of(qemu):
     """The object that is a QEMU's memory."""
-    mine = [one for one in ctl("list") if one["pid"] == qemu.pid and one["length"]]
+    mine = [one for one in ctl("list")["objects"] if one["pid"] == qemu.pid and one["length"]]
     if len(mine) != 1:
         raise Failure(f"{len(mine)} objects belong to {qemu.name}")
     return mine[0]
@@ -78,7 +78,7 @@ def check_figures(one):
     states = sum(shown[state] for state in ("empty", "assembling", "present", "zero"))
     if states != HOST_PAGES or shown["mode"] != "armed":
         raise Failure(f"the object is {shown}")
-    if sum(channel["pages"] for channel in ctl("channels", number)) < shown["filled"]:
+    if sum(channel["pages"] for channel in ctl("channels", number)["channels"]) < shown["filled"]:
         raise Failure("its channels filled less than it has")
     if ctl("map", number)["host_pages"] != HOST_PAGES:
         raise Failure("its map has another size")

@@ -21,6 +21,7 @@ static const struct field module_list[] = {
 	MODULE(OPTIONAL, LIMIT, limit, "limit"),
 	MODULE(U64, RESERVE, reserve, "reserve"),
 	MODULE(U64, RESERVE_READY, reserve_ready, "reserve-ready"),
+	MODULE(BOOL, RESERVE_FILLING, reserve_filling, "reserve-filling"),
 	MODULE(U32, PROGRESS_STEP, progress_step, "progress-step"),
 };
 

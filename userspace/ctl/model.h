@@ -16,6 +16,7 @@ struct hp_module {
 	char *version;
 	uint32_t api_version, generation, objects;
 	uint64_t memory, staging, limit, reserve, reserve_ready;
+	uint8_t reserve_filling;
 	uint32_t progress_step;
 };
 

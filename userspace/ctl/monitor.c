@@ -190,6 +190,8 @@ int monitor_run(struct hp_nl *nl, const struct options *options)
 	int err, code;
 
 	err = events_open(&monitor.events, nl);
+	if (err == -EPERM)
+		return fail(NULL, err, "to listen to events takes CAP_SYS_ADMIN: be root");
 	if (err)
 		return fail(nl, err, "cannot listen to events");
 	code = look_at_all(&monitor);

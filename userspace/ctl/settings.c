@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugepostctl reserve, limit, step: the module's settings. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "format.h"
 #include "json.h"
+
+#define SETTLE_MS	100
 
 static int set_failed(struct hp_nl *nl, int err, const char *name)
 {
@@ -42,17 +46,39 @@ static int print_reserve(const struct hp_module *module, bool json)
 	return json_print(object);
 }
 
+/* Waits until the module does no more for the reserve, and shows how far it is. */
+static int get_settled(struct hp_nl *nl, struct hp_module *module)
+{
+	bool shown = false;
+	int code = get(nl, "reserve", module);
+
+	while (!code && module->reserve_filling) {
+		if (isatty(STDERR_FILENO)) {
+			fprintf(stderr, "\r%s of %s are ready\033[K",
+				format_size(module->reserve_ready).s,
+				format_size(module->reserve).s);
+			shown = true;
+		}
+		hp_nl_module_free(module);
+		poll(NULL, 0, SETTLE_MS);
+		code = get(nl, "reserve", module);
+	}
+	if (shown)
+		fputs("\r\033[K", stderr);
+	return code;
+}
+
 int reserve_run(struct hp_nl *nl, const struct options *options)
 {
 	struct hp_module module;
-	int err = 0, code;
+	int err, code;
 
-	/* Where there is not memory for all, what could be had is kept. */
-	if (options->set)
+	if (options->set) {
 		err = hp_nl_module_set(nl, HUGEPOST_A_MODULE_RESERVE, options->value);
-	if (err && err != -ENOMEM)
-		return set_failed(nl, err, "reserve");
-	code = get(nl, "reserve", &module);
+		if (err)
+			return set_failed(nl, err, "reserve");
+	}
+	code = options->set ? get_settled(nl, &module) : get(nl, "reserve", &module);
 	if (code)
 		return code;
 	code = print_reserve(&module, options->json);

@@ -73,7 +73,7 @@ static void modules(void)
 	tap_ok(!parse_message(nlmsg_hdr(msg), &module_fields, &module), "a module");
 	is("no limit is null", &module_fields, &module,
 	   "{\"version\":\"0.1.0\",\"api_version\":0,\"generation\":0,\"objects\":0,\"memory\":0,"
-	   "\"staging\":0,\"limit\":null,\"reserve\":0,\"reserve_ready\":0,\"progress_step\":0}");
+	   "\"staging\":0,\"limit\":null,\"reserve\":0,\"reserve_ready\":0,\"reserve_filling\":false,\"progress_step\":0}");
 	nlmsg_free(msg);
 }
 
