@@ -11,8 +11,14 @@ OUT	?= $(TOP)/build/$(or $(RELEASE),kernel)
 
 SOURCES	 = Kbuild $(wildcard kmod/*.[ch]) $(wildcard uapi/linux/*.h)
 
+VERSION	:= $(shell cat userspace/VERSION)
+# With DESTDIR, modules go below it, too.
+INSTALL_MOD_PATH ?= $(DESTDIR)
+DKMSDIR	?= /usr/src/hugepost-$(VERSION)
+
 .PHONY: all modules userspace sources setup demo demo-stream \
-	check check-quick install uninstall clean help
+	check check-quick install uninstall install-dkms uninstall-dkms \
+	clean help
 
 all: modules userspace
 
@@ -48,13 +54,22 @@ check-quick:
 		selftests/check
 
 install: modules userspace
-	$(MAKE) -C $(KDIR) M=$(OUT) INSTALL_MOD_DIR=updates modules_install
+	$(MAKE) -C $(KDIR) M=$(OUT) INSTALL_MOD_DIR=updates \
+		INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) modules_install
 	$(MAKE) -C userspace install
 
 uninstall:
 	rm -f $(INSTALL_MOD_PATH)/lib/modules/$(RELEASE)/updates/hugepost.ko*
 	$(if $(INSTALL_MOD_PATH),,-depmod $(RELEASE))
 	$(MAKE) -C userspace uninstall
+
+# The module's sources, for DKMS to build it for each kernel.
+install-dkms:
+	@for f in dkms.conf $(SOURCES); do \
+		install -D -m 644 $$f $(DESTDIR)$(DKMSDIR)/$$f || exit 1; done
+
+uninstall-dkms:
+	rm -rf $(DESTDIR)$(DKMSDIR)
 
 clean:
 	rm -rf build
@@ -66,6 +81,8 @@ help:
 	@echo 'make install      module, library, tools, man pages, udev rule'
 	@echo '                  (DESTDIR, PREFIX, INSTALL_MOD_PATH are honoured)'
 	@echo 'make uninstall    takes away what install put there'
+	@echo 'make install-dkms the module as source, for "dkms install" (DESTDIR)'
+	@echo 'make uninstall-dkms  takes that away, after "dkms remove"'
 	@echo 'make setup        gets what the following need: packages, kernels'
 	@echo 'make demo         three live migrations of one guest, compared'
 	@echo 'make demo-stream  assembles a guest from a migration stream'

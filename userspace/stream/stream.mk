@@ -18,6 +18,8 @@ FUZZ_RUNS ?= 200000
 PROGRAMS += $(STREAM)
 CHECKS += check-stream check-fuzz
 CLEAN += $(STREAM_O) $(STREAM_FUZZ)
+BASH_COMPLETIONS += stream/completions/hugepost-stream.bash
+ZSH_COMPLETIONS += stream/completions/_hugepost-stream
 
 .PHONY: check-stream check-fuzz fuzz-stream
 
