@@ -17,7 +17,7 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 DKMSDIR	?= /usr/src/hugepost-$(VERSION)
 
 .PHONY: all modules userspace sources setup demo demo-stream \
-	check check-quick install uninstall install-dkms uninstall-dkms \
+	check check-quick install uninstall install-dkms uninstall-dkms deb \
 	clean help
 
 all: modules userspace
@@ -71,6 +71,10 @@ install-dkms:
 uninstall-dkms:
 	rm -rf $(DESTDIR)$(DKMSDIR)
 
+deb:
+	@selftests/setup/setup packages packaging
+	@selftests/packages/build
+
 clean:
 	rm -rf build
 
@@ -83,6 +87,7 @@ help:
 	@echo 'make uninstall    takes away what install put there'
 	@echo 'make install-dkms the module as source, for "dkms install" (DESTDIR)'
 	@echo 'make uninstall-dkms  takes that away, after "dkms remove"'
+	@echo 'make deb          Debian packages, in build/deb'
 	@echo 'make setup        gets what the following need: packages, kernels'
 	@echo 'make demo         three live migrations of one guest, compared'
 	@echo 'make demo-stream  assembles a guest from a migration stream'
