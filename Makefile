@@ -72,7 +72,7 @@ uninstall-dkms:
 	rm -rf $(DESTDIR)$(DKMSDIR)
 
 deb:
-	@selftests/setup/setup packages packaging
+	@selftests/setup/setup packaging
 	@selftests/packages/build
 
 clean:
