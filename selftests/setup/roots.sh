@@ -9,8 +9,8 @@
 # What a root has besides Debian's minimum: what the packages depend on, and what
 # the test asks with. It is installed from the archive once, so that a test needs
 # no network. (libelf-dev and pahole are for the headers.)
-ROOT_PACKAGES=dkms,gcc,kmod,libc6-dev,libelf-dev,libjson-c5,make,man-db,openssl
-ROOT_PACKAGES+=,pahole,pkg-config,udev
+ROOT_PACKAGES=dkms,gcc,kmod,libc6-dev,libelf-dev,libjson-c5,libncursesw6
+ROOT_PACKAGES+=,libnl-genl-3-200,make,man-db,openssl,pahole,pkg-config,udev
 
 # The view whose root has the compiler for a kernel.
 kernel_view() {
