@@ -103,7 +103,7 @@ def top_on_terminal(test, one):
                 break
         except OSError:
             break
-    top.ended(0)
+    top.ended(-signal.SIGINT)
     os.close(master)
 
 
@@ -136,7 +136,7 @@ def control(test):
     time.sleep(0.5)
     for background in (monitor, stats):
         background.process.send_signal(signal.SIGINT)
-        background.ended(0)
+        background.ended(-signal.SIGINT)
     events = [event["event"] for event in map(json.loads, monitor.text().splitlines())
               if event.get("object") == one["id"]]
     test.note(" ".join(events))
