@@ -8,7 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-#include "private.h"
+#include "control.h"
 #include "hugepost_trace.h"
 
 /* Entries that are read from user space at a time. */

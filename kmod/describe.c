@@ -13,7 +13,7 @@
 #include <linux/sched/signal.h>
 #include <net/netlink.h>
 
-#include "private.h"
+#include "control.h"
 
 #ifdef CONFIG_MEMCG
 static char hp_path[PATH_MAX]; /* guarded by hp_objects_lock */

@@ -15,7 +15,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "private.h"
+#include "control.h"
 #include "hugepost_trace.h"
 
 /* Events that are dropped under one hold of the lock. */

@@ -10,7 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/uaccess.h>
 
-#include "private.h"
+#include "control.h"
 
 #define HP_FS_MAGIC 0x68706f73
 

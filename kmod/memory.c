@@ -12,7 +12,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "private.h"
+#include "control.h"
 
 /*
  * Reclaim and compaction are tried; then ENOMEM, not the OOM killer, which a

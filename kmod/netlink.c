@@ -5,7 +5,7 @@
 #include <linux/file.h>
 #include <net/genetlink.h>
 
-#include "private.h"
+#include "control.h"
 
 #define HP_MAP_CELLS	4096
 #define HP_REPLY_SIZE	(PATH_MAX + 2048)	/* more than any object needs */

@@ -7,7 +7,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "private.h"
+#include "control.h"
 
 DEFINE_XARRAY_FLAGS(hp_objects, XA_FLAGS_ACCOUNT); /* id -> struct hp_object */
 DEFINE_MUTEX(hp_objects_lock); /* guards hp_objects and hp_last_id */

@@ -6,7 +6,7 @@
 #include <linux/math64.h>
 #include <net/genetlink.h>
 
-#include "private.h"
+#include "control.h"
 
 unsigned int hp_progress_step = 10;
 

@@ -11,7 +11,7 @@
 #include <linux/nodemask.h>
 #include <linux/workqueue.h>
 
-#include "private.h"
+#include "control.h"
 
 static atomic_long_t hp_held;		/* host pages, the reserve included */
 static unsigned long hp_limit = ULONG_MAX; /* of them */
