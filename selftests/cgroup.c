@@ -392,4 +392,97 @@ TEST_F(cgroup, reserve)
 	close(nl.fd);
 }
 
+#define CPUSET_A	CGROUP "/hugepost-a"
+#define CPUSET_B	CGROUP "/hugepost-b"
+
+/* Sets objects up by mmap() until it is killed. */
+static void __attribute__((noreturn)) set_up_by_mmap(void)
+{
+	for (;;) {
+		int fd = hp_open();
+		char *mem = hp_map(fd, 0, HP);
+
+		if (mem != MAP_FAILED)
+			munmap(mem, HP);
+		close(fd);
+	}
+}
+
+static void __attribute__((noreturn)) dump_objects(void)
+{
+	struct nl nl;
+
+	if (nl_open(&nl))
+		_exit(1);
+	for (;;)
+		nl_object_dump(&nl, NL_NO_FD, NULL, NULL);
+}
+
+/* Moves a process from a cpuset to another one until it is killed. */
+static void __attribute__((noreturn)) move(pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	for (;;) {
+		write_file(CPUSET_A, "cgroup.procs", text);
+		write_file(CPUSET_B, "cgroup.procs", text);
+	}
+}
+
+/*
+ * Rule: a dump, which asks for the path of each object's cgroup, does not stand
+ * in the way of mmap() and of moves between cgroups, nor they in the others'.
+ */
+TEST(dump_and_moves)
+{
+	int fd, others[16];
+	pid_t children[3];
+	unsigned int i;
+	uint64_t first, last;
+
+	write_file(CGROUP, "cgroup.subtree_control", "+cpuset");
+	mkdir(CPUSET_A, 0755);
+	mkdir(CPUSET_B, 0755);
+	if (write_file(CPUSET_A, "cpuset.cpus", "0") ||
+	    write_file(CPUSET_B, "cpuset.cpus", "0-1"))
+		SKIP(goto out, "no cpuset controller");
+
+	for (i = 0; i < 16; i++) {
+		others[i] = hp_new(HP, 1, 0);
+		ASSERT_GE(others[i], 0);
+	}
+	children[0] = fork();
+	if (!children[0])
+		set_up_by_mmap();
+	children[1] = fork();
+	if (!children[1])
+		dump_objects();
+	children[2] = fork();
+	if (!children[2])
+		move(children[0]);
+
+	/* Objects go on to be made, and can be. */
+	fd = hp_open();
+	first = hp_id(fd);
+	close(fd);
+	for (i = 0; i < 30; i++) {
+		usleep(100000);
+		fd = hp_open();
+		ASSERT_GE(fd, 0);
+		last = hp_id(fd);
+		close(fd);
+	}
+	EXPECT_GT(last, first + 31);
+	for (i = 0; i < 3; i++)
+		kill(children[i], SIGKILL);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(waitpid(children[i], NULL, 0), children[i]);
+	for (i = 0; i < 16; i++)
+		close(others[i]);
+out:
+	rmdir(CPUSET_A);
+	rmdir(CPUSET_B);
+}
+
 TEST_HARNESS_MAIN

@@ -82,6 +82,8 @@ def check_figures(one):
         raise Failure("its channels filled less than it has")
     if ctl("map", number)["host_pages"] != HOST_PAGES:
         raise Failure("its map has another size")
+    if ctl("reserve", "get")["reserve"] or ctl("limit", "get")["limit"] is not None:
+        raise Failure("somebody has changed the settings")
     return shown
 
 
