@@ -23,6 +23,12 @@ static enum exit_code code_of(int err)
 	}
 }
 
+/* Whoever fails so has spoken to the module before. */
+static const char *reason(int err)
+{
+	return err == -ENODEV ? "the module was unloaded" : strerror(-err);
+}
+
 int fail(const struct hp_nl *nl, int err, const char *what, ...)
 {
 	const char *problem = hp_nl_problem(nl);
@@ -32,7 +38,7 @@ int fail(const struct hp_nl *nl, int err, const char *what, ...)
 	va_start(args, what);
 	vfprintf(stderr, what, args);
 	va_end(args);
-	fprintf(stderr, ": %s\n", *problem ? problem : strerror(-err));
+	fprintf(stderr, ": %s\n", *problem ? problem : reason(err));
 	return code_of(err);
 }
 

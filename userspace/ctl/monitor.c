@@ -174,8 +174,6 @@ static int drain(struct monitor *monitor)
 	}
 	if (code)
 		return code;
-	if (err == -ENODEV)
-		return fail(NULL, err, "the module was unloaded");
 	if (err != -EAGAIN && err != -ENOBUFS)
 		return fail(NULL, err, "cannot read events");
 	if (!lost)

@@ -17,8 +17,7 @@
 #include "parse.h"
 #include "request.h"
 
-#define MODULES_DIR	"/sys/module"
-#define MODULE_DIR	MODULES_DIR "/hugepost"
+#define MODULE_DIR	"/sys/module/hugepost"
 #define DUMP_TRIES	5
 
 struct hp_nl {
@@ -157,11 +156,11 @@ static int run(struct hp_nl *nl, struct request *request)
 
 	nlmsg_free(request->msg);
 	memcpy(nl->problem, request->problem, sizeof(request->problem));
-	/* So the kernel says of a family that it does not know. */
-	if (err != -ENOENT || access(MODULES_DIR, F_OK) || !access(MODULE_DIR, F_OK))
-		return err;
-	snprintf(nl->problem, sizeof(nl->problem), "the module was unloaded");
-	return -ENODEV;
+	/* So the kernel says of a family that is gone, too, but without a word. */
+	if (err == -ENOENT && !nl->problem[0] &&
+	    genl_ctrl_resolve(nl->sock, HUGEPOST_FAMILY_NAME) == -NLE_OBJ_NOTFOUND)
+		return -ENODEV;
+	return err;
 }
 
 /* One structure, of which there is one answer. */
