@@ -78,8 +78,10 @@ def check_figures(one):
     states = sum(shown[state] for state in ("empty", "assembling", "present", "zero"))
     if states != HOST_PAGES or shown["mode"] != "armed":
         raise Failure(f"the object is {shown}")
-    if sum(channel["pages"] for channel in ctl("channels", number)["channels"]) < shown["filled"]:
-        raise Failure("its channels filled less than it has")
+    channels = ctl("channels", number, "--interval", "1")["channels"]
+    if (sum(channel["pages"] for channel in channels) <= shown["filled"]
+            or not sum(channel["bytes_per_second"] for channel in channels)):
+        raise Failure(f"its channels are {channels}, but it has {shown['filled']} pages")
     if ctl("map", number)["host_pages"] != HOST_PAGES:
         raise Failure("its map has another size")
     if ctl("reserve", "get")["reserve"] or ctl("limit", "get")["limit"] is not None:

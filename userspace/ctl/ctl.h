@@ -19,13 +19,15 @@ enum exit_code {
 };
 
 #define TIMEOUT_NONE	UINT64_MAX
+#define INTERVAL_NS	1000000000ULL	/* of top and stats */
 
 /* What the user asked for; which of these a command looks at, its help says. */
 struct options {
 	bool json, all;
 	uint64_t id;
 	bool complete, armed;		/* what wait waits for */
-	uint64_t timeout_ns, interval_ns, count;
+	uint64_t timeout_ns, count;
+	uint64_t interval_ns;		/* 0: the command's own */
 	uint32_t cells;			/* 0: as many as fit */
 	bool set;			/* change the setting */
 	uint64_t value;			/* to this */

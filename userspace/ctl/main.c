@@ -54,6 +54,13 @@ static const struct argp_option map_options[] = {
 	{ 0 }
 };
 
+static const struct argp_option channels_options[] = {
+	{ "interval", KEY_INTERVAL, "SEC", 0,
+	  "Read twice, after so many seconds, and print rates, too", 1 },
+	OPTION_JSON,
+	{ 0 }
+};
+
 static const struct argp_option monitor_options[] = {
 	OPTION_JSON_LINES,
 	{ 0 }
@@ -102,7 +109,7 @@ static const struct command commands[] = {
 	  "List the memory objects." },
 	{ "show", show_run, json_options, WORDS_ID, false,
 	  "Show all that is known of an object." },
-	{ "channels", channels_run, json_options, WORDS_ID, false,
+	{ "channels", channels_run, channels_options, WORDS_ID, false,
 	  "List the channels of an object." },
 	{ "map", map_run, map_options, WORDS_ID, false,
 	  "Draw where the memory of an object is." },
@@ -342,7 +349,7 @@ int main(int argc, char **argv)
 			    NULL };
 	struct argp one = { .parser = parse_option };
 	struct parser parser = {
-		.options = { .timeout_ns = TIMEOUT_NONE, .interval_ns = NS },
+		.options = { .timeout_ns = TIMEOUT_NONE },
 	};
 	struct start start = { 0 };
 	char name[64], doc[512], *docs = all_docs();

@@ -51,6 +51,15 @@ struct rate rate_of(const struct hp_object *before, const struct hp_object *now)
 	return rate;
 }
 
+double channel_rate(const struct hp_channel *before, const struct hp_channel *now,
+		    uint32_t target_page)
+{
+	if (now->time <= before->time)
+		return 0;
+	return per_second(before->pages, now->pages, (double)(now->time - before->time) / 1e9) *
+	       target_page;
+}
+
 void rate_add(struct rate *sum, const struct rate *rate)
 {
 	sum->bytes += rate->bytes;

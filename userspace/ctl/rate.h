@@ -19,6 +19,10 @@ struct rate {
  */
 struct rate rate_of(const struct hp_object *before, const struct hp_object *now);
 
+/* Bytes that a channel filled a second between two readings. */
+double channel_rate(const struct hp_channel *before, const struct hp_channel *now,
+		    uint32_t target_page);
+
 /* Adds up the rates of several objects, but for the rest. */
 void rate_add(struct rate *sum, const struct rate *rate);
 

@@ -222,12 +222,12 @@ static void draw_channels(struct canvas *canvas, int row, const struct view *vie
 	int i;
 
 	canvas_row(canvas, row, STYLE_HEADER);
-	canvas_print(canvas, row++, 1, STYLE_HEADER, "%s", channel_header().s);
+	canvas_print(canvas, row++, 1, STYLE_HEADER, "%s", channel_header(false).s);
 	for (i = 0; i < rows; i++) {
 		const struct hp_channel *channel = &view->channels.list[i];
 
 		canvas_print(canvas, row++, 1, channel->busy ? STYLE_PLAIN : STYLE_FAINT, "%s",
-			     channel_line(channel).s);
+			     channel_line(channel, NULL).s);
 	}
 }
 

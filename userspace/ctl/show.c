@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugepostctl show, channels: one object. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "ctl.h"
 #include "format.h"
@@ -64,40 +67,85 @@ int show_run(struct hp_nl *nl, const struct options *options)
 	return code;
 }
 
-static int print_channels_json(uint64_t id, const struct hp_channels *channels)
+/* An object's channels, and what they fill a second if they were read twice. */
+struct reading {
+	struct hp_channels channels;
+	double *rates;
+};
+
+static int print_channels_json(uint64_t id, const struct reading *reading)
 {
 	struct json_object *all = json_object_new_object(), *list = json_object_new_array();
 	size_t i;
 
 	json_put_u64(all, "object", id);
 	json_object_object_add(all, "channels", list);
-	for (i = 0; i < channels->nr; i++)
-		json_object_array_add(list, json_of(&channel_fields, &channels->list[i]));
+	for (i = 0; i < reading->channels.nr; i++) {
+		struct json_object *one = json_of(&channel_fields, &reading->channels.list[i]);
+
+		if (reading->rates)
+			json_put_double(one, "bytes_per_second", reading->rates[i]);
+		json_object_array_add(list, one);
+	}
 	return json_print(all);
 }
 
-static int print_channels(const struct hp_channels *channels)
+static int print_channels(const struct reading *reading)
 {
 	size_t i;
 
-	puts(channel_header().s);
-	for (i = 0; i < channels->nr; i++)
-		puts(channel_line(&channels->list[i]).s);
+	puts(channel_header(reading->rates).s);
+	for (i = 0; i < reading->channels.nr; i++)
+		puts(channel_line(&reading->channels.list[i],
+				  reading->rates ? &reading->rates[i] : NULL).s);
 	return end_of_output();
+}
+
+/* A second reading of the channels, after the interval. An object keeps its channels. */
+static int read_rates(struct hp_nl *nl, const struct options *options, struct reading *reading)
+{
+	const struct timespec interval = {
+		.tv_sec = options->interval_ns / 1000000000,
+		.tv_nsec = options->interval_ns % 1000000000,
+	};
+	struct hp_channels before = reading->channels;
+	struct hp_object object;
+	size_t i;
+	int err;
+
+	reading->channels = (struct hp_channels){ 0 };
+	nanosleep(&interval, NULL);
+	err = hp_nl_channels_get(nl, options->id, &reading->channels);
+	if (!err)
+		err = hp_nl_object_get(nl, options->id, &object);
+	if (err)
+		goto out;
+	reading->rates = calloc(before.nr + 1, sizeof(*reading->rates));
+	err = reading->rates ? 0 : -ENOMEM;
+	for (i = 0; !err && i < before.nr && i < reading->channels.nr; i++)
+		reading->rates[i] = channel_rate(&before.list[i], &reading->channels.list[i],
+						 object.target_page);
+	hp_nl_object_free(&object);
+out:
+	hp_nl_channels_free(&before);
+	return err;
 }
 
 int channels_run(struct hp_nl *nl, const struct options *options)
 {
-	struct hp_channels channels;
+	struct reading reading = { 0 };
 	int err, code;
 
-	err = hp_nl_channels_get(nl, options->id, &channels);
+	err = hp_nl_channels_get(nl, options->id, &reading.channels);
+	if (!err && options->interval_ns)
+		err = read_rates(nl, options, &reading);
 	if (err)
-		return fail(nl, err, "object %" PRIu64, options->id);
-	if (options->json)
-		code = print_channels_json(options->id, &channels);
+		code = fail(nl, err, "object %" PRIu64, options->id);
+	else if (options->json)
+		code = print_channels_json(options->id, &reading);
 	else
-		code = print_channels(&channels);
-	hp_nl_channels_free(&channels);
+		code = print_channels(&reading);
+	hp_nl_channels_free(&reading.channels);
+	free(reading.rates);
 	return code;
 }

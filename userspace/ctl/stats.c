@@ -101,7 +101,7 @@ int stats_run(struct hp_nl *nl, const struct options *options)
 	if (err)
 		return fail(nl, err, "cannot list the objects");
 	for (line = 0; !code && (!options->count || line < options->count); line++) {
-		next += options->interval_ns;
+		next += options->interval_ns ?: INTERVAL_NS;
 		sleep_until(next);
 		err = hp_nl_objects_get(nl, false, &now);
 		if (err) {

@@ -9,7 +9,8 @@ struct line {
 	char s[320];
 };
 
-struct line channel_header(void);
-struct line channel_line(const struct hp_channel *channel);
+/* @rate: bytes that it fills a second, NULL where there is no such column. */
+struct line channel_header(bool rates);
+struct line channel_line(const struct hp_channel *channel, const double *rate);
 
 #endif /* CTL_TABLE_H */

@@ -202,7 +202,7 @@ int top_run(struct hp_nl *nl, const struct options *options)
 	if (err)
 		return fail(NULL, err, "cannot use the terminal '%s'",
 			    getenv("TERM") ? getenv("TERM") : "");
-	err = show(&top, options->interval_ns);
+	err = show(&top, options->interval_ns ?: INTERVAL_NS);
 	term_close(top.term);
 
 	hp_nl_module_free(&top.view.module);

@@ -42,7 +42,8 @@ _hugepostctl()
 		words='list show channels map monitor top stats wait reserve limit step'
 		;;
 	list) options='--all --json' ;;
-	show | channels) options=--json ;;
+	show) options=--json ;;
+	channels) options='--interval --json' ;;
 	map) options='--cells --json' ;;
 	monitor) options=--json ;;
 	top) options=--interval ;;
