@@ -191,7 +191,7 @@ static char *fragment(size_t *size)
 	write_sysctl("/proc/sys/vm/compact_unevictable_allowed", "0");
 	write_sysctl("/proc/sys/vm/max_map_count", "1000000");
 	write_sysctl("/proc/sys/vm/drop_caches", "3");
-	*size = (free_blocks() * 9 / 10) * HP;
+	*size = (free_blocks() * 19 / 20) * HP;
 	mem = mmap(NULL, *size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem == MAP_FAILED)
@@ -199,7 +199,7 @@ static char *fragment(size_t *size)
 	madvise(mem, *size, MADV_NOHUGEPAGE);
 	if (mlock(mem, *size))
 		return NULL;
-	for (i = 0; i < *size * 3 / 4; i += 2 * TP)
+	for (i = 0; i < *size * 3 / 8; i += 2 * TP)
 		if (munlock(mem + i, TP) || madvise(mem + i, TP, MADV_DONTNEED))
 			return NULL;
 	return mem;
