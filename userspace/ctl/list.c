@@ -25,12 +25,12 @@ static int print_text(const struct hp_objects *objects)
 {
 	size_t i;
 
-	printf("%4s %7s %-15s %-7s %5s %6s %8s %5s %7s %6s\n", "ID", "PID", "COMMAND", "MODE",
+	printf("%5s %7s %-15s %-7s %5s %6s %8s %5s %7s %6s\n", "ID", "PID", "COMMAND", "MODE",
 	       "SIZE", "FILLED", "COMPLETE", "WAITS", "MEMORY", "AGE");
 	for (i = 0; i < objects->nr; i++) {
 		const struct hp_object *o = &objects->list[i];
 
-		printf("%4" PRIu64 " %7u %-15s %-7s %5s %6s %8s %5s %7s %6s\n", o->id, o->pid,
+		printf("%5" PRIu64 " %7u %-15s %-7s %5s %6s %8s %5s %7s %6s\n", o->id, o->pid,
 		       o->command ? o->command : "-", mode_name(o->mode),
 		       format_size(o->length).s,
 		       format_percent(object_arrived(o), object_target_pages(o)).s,

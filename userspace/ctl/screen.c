@@ -111,10 +111,10 @@ static void draw_list_header(struct canvas *canvas, int row, bool wide, int bar)
 	char text[160];
 
 	if (wide)
-		snprintf(text, sizeof(text), " %4s %7s %-15s %-7s %5s %-*s %4s", "ID", "PID",
+		snprintf(text, sizeof(text), " %5s %7s %-15s %-7s %5s %-*s %4s", "ID", "PID",
 			 "COMMAND", "MODE", "SIZE", bar, "PROGRESS", "");
 	else
-		snprintf(text, sizeof(text), " %4s %-12s %-7s %5s %-*s %4s", "ID", "COMMAND",
+		snprintf(text, sizeof(text), " %5s %-12s %-7s %5s %-*s %4s", "ID", "COMMAND",
 			 "MODE", "SIZE", bar, "PROGRESS", "");
 	canvas_row(canvas, row, STYLE_HEADER);
 	canvas_print(canvas, row, 0, STYLE_HEADER, "%s %7s %6s %7s %5s", text, "RATE", "ETA",
@@ -135,7 +135,7 @@ static void draw_object(struct canvas *canvas, int row, const struct view *view,
 	if (rate->rest_ns != REST_UNKNOWN && rate->rest_ns)
 		rest = format_duration(rate->rest_ns);
 	canvas_row(canvas, row, style);
-	col = canvas_print(canvas, row, 1, style, "%4" PRIu64 " ", o->id);
+	col = canvas_print(canvas, row, 1, style, "%5" PRIu64 " ", o->id);
 	if (i == view->selected)
 		canvas_glyph(canvas, row, 0, style, glyphs->more);
 	if (wide)
@@ -157,7 +157,7 @@ static int draw_list(struct canvas *canvas, int row, const struct view *view, in
 {
 	bool wide = canvas_cols(canvas) >= WIDE;
 	/* What draw_object() prints besides the bar. */
-	int bar = min_int(canvas_cols(canvas) - (wide ? 78 : 67), BAR_MAX);
+	int bar = min_int(canvas_cols(canvas) - (wide ? 79 : 68), BAR_MAX);
 	size_t first = view->selected < (size_t)rows ? 0 : view->selected - rows + 1;
 	int i;
 
