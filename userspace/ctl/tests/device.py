@@ -5,6 +5,7 @@ import ctypes
 import fcntl
 import mmap
 import os
+import signal
 import struct
 
 DEVICE = "/dev/hugepost"
@@ -26,6 +27,7 @@ class Memory:
     def __init__(self, length=0, channels=1, flags=0):
         self.fd = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
         self.events = -1
+        self.touchers = []
         if length:
             self.setup(length, channels, flags)
 
@@ -36,6 +38,9 @@ class Memory:
         self.close()
 
     def close(self):
+        for pid in self.touchers:
+            os.kill(pid, signal.SIGKILL)
+        self.join()
         self.lose()
         if self.fd >= 0:
             os.close(self.fd)
@@ -82,14 +87,19 @@ class Memory:
                     struct.pack("=IIQQQ", 32, 0, page * PAGE, pages * PAGE, 0))
 
     def touch(self, length, pages):
-        """Starts a process that touches target pages: its number."""
+        """Starts a process that touches target pages; join() waits for its end."""
         pid = os.fork()
         if pid:
-            return pid
+            self.touchers.append(pid)
+            return
         with mmap.mmap(self.fd, length) as memory:
             for page in pages:
                 memory[page * PAGE]
         os._exit(0)
+
+    def join(self):
+        while self.touchers:
+            os.waitpid(self.touchers.pop(), 0)
 
     def wait_for_event(self):
         os.read(self.events, 32)

@@ -22,7 +22,7 @@ class Top:
         self.stream = pyte.ByteStream(self.screen)
         self.output = b""
         # xterm's description has a sequence (REP) that pyte does not know.
-        env = dict(os.environ, TERM="screen-256color", LC_ALL=locale, **environment)
+        env = {**os.environ, "TERM": "screen-256color", "LC_ALL": locale, **environment}
         self.child = pexpect.spawn(program, ["top", *arguments], dimensions=(rows, cols),
                                    env=env, timeout=TIMEOUT)
 
