@@ -23,11 +23,11 @@ struct line channel_line(const struct hp_channel *channel, const double *rate)
 	if (channel->host_page != HUGEPOST_NO_PAGE)
 		page = format_size_exact(channel->host_page);
 	used = snprintf(line.s, sizeof(line.s), "%2u %-5s %9s %6u %8s %8s %6s %8s %8s %6s",
-		 channel->index, channel->busy ? "busy" : "idle", page.s,
-		 channel->host_page_filled, format_count(channel->pages).s,
-		 format_count(channel->zero_pages).s, format_size(channel->bytes).s,
-		 format_count(channel->duplicates).s, format_count(channel->replaced).s,
-		 format_count(channel->resets).s);
+			channel->index, channel->busy ? "busy" : "idle", page.s,
+			channel->host_page_filled, format_count(channel->pages).s,
+			format_count(channel->zero_pages).s, format_size(channel->bytes).s,
+			format_count(channel->duplicates).s, format_count(channel->replaced).s,
+			format_count(channel->resets).s);
 	if (rate)
 		snprintf(line.s + used, sizeof(line.s) - used, " %8s", format_rate(*rate).s);
 	return line;
