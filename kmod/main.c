@@ -16,6 +16,8 @@
 
 static struct vfsmount *hp_mnt;
 
+bool hp_poison_followed; /* constant once the module is loaded */
+
 /*
  * Every object has an address space of its own, so that unmap_mapping_range()
  * reaches its mappings and no others. As in DRM, the inode comes from a file

@@ -17,8 +17,6 @@
 
 #define HP_POISON_EVENT "memory_failure_event"
 
-bool hp_poison_followed;
-
 static struct tracepoint *hp_poison_tracepoint;
 static DEFINE_SPINLOCK(hp_poison_lock);	/* guards hp_poison_pfns */
 static DEFINE_KFIFO(hp_poison_pfns, unsigned long, 1024);
