@@ -36,16 +36,16 @@ static int hp_may_read(struct sk_buff *skb, const struct nlattr *fd,
 	return -EBADF;
 }
 
-static struct hp_object *hp_object_find(struct genl_info *info, int attr)
+static struct hp_object *hp_object_find(const struct nlattr *id,
+					struct netlink_ext_ack *extack)
 {
 	struct hp_object *obj;
 
 	lockdep_assert_held(&hp_objects_lock);
-	obj = xa_load(&hp_objects, nla_get_u64(info->attrs[attr]));
+	obj = xa_load(&hp_objects, nla_get_u64(id));
 	if (obj && hp_object_owner_nr(obj))
 		return obj;
-	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[attr],
-			    "no object has this number");
+	NL_SET_ERR_MSG_ATTR(extack, id, "no object has this number");
 	return NULL;
 }
 
@@ -89,7 +89,7 @@ static int hp_object_get_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 
 	mutex_lock(&hp_objects_lock);
-	obj = hp_object_find(info, HUGEPOST_A_OBJECT_ID);
+	obj = hp_object_find(info->attrs[HUGEPOST_A_OBJECT_ID], info->extack);
 	ret = obj ? hp_describe_object(msg, obj) : -ENOENT;
 	mutex_unlock(&hp_objects_lock);
 	return hp_reply(msg, ret, info);
@@ -150,8 +150,7 @@ static int hp_object_get_dumpit(struct sk_buff *skb,
 		hdr = hp_put_dump(skb, cb, HUGEPOST_NL_CMD_OBJECT_GET);
 		ret = hdr ? hp_describe_object(skb, obj) : -EMSGSIZE;
 		if (ret) {
-			if (hdr)
-				genlmsg_cancel(skb, hdr);
+			genlmsg_cancel(skb, hdr);
 			break;
 		}
 		genlmsg_end(skb, hdr);
@@ -165,7 +164,6 @@ static int hp_channel_get_start(struct netlink_callback *cb)
 {
 	struct nlattr **attrs = hp_compat_dump_attrs(cb);
 	struct nlattr *id = attrs[HUGEPOST_A_CHANNEL_OBJECT];
-	struct hp_object *obj;
 	int ret;
 
 	ret = hp_may_read(cb->skb, attrs[HUGEPOST_A_CHANNEL_DEVICE_FD],
@@ -179,12 +177,8 @@ static int hp_channel_get_start(struct netlink_callback *cb)
 
 	hp_cursor(cb)->id = nla_get_u64(id);
 	mutex_lock(&hp_objects_lock);
-	obj = xa_load(&hp_objects, hp_cursor(cb)->id);
-	if (!obj || !hp_object_owner_nr(obj)) {
-		NL_SET_ERR_MSG_ATTR(cb->extack, id,
-				    "no object has this number");
+	if (!hp_object_find(id, cb->extack))
 		ret = -ENOENT;
-	}
 	mutex_unlock(&hp_objects_lock);
 	return ret;
 }
@@ -207,8 +201,7 @@ static int hp_channel_get_dumpit(struct sk_buff *skb,
 		ret = hdr ? hp_describe_channel(skb, obj, cursor->channel) :
 			    -EMSGSIZE;
 		if (ret) {
-			if (hdr)
-				genlmsg_cancel(skb, hdr);
+			genlmsg_cancel(skb, hdr);
 			break;
 		}
 		genlmsg_end(skb, hdr);
@@ -238,7 +231,7 @@ static int hp_map_get_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 
 	mutex_lock(&hp_objects_lock);
-	obj = hp_object_find(info, HUGEPOST_A_MAP_OBJECT);
+	obj = hp_object_find(info->attrs[HUGEPOST_A_MAP_OBJECT], info->extack);
 	ret = obj ? hp_describe_map(msg, obj, cells) : -ENOENT;
 	mutex_unlock(&hp_objects_lock);
 	if (!ret && fatal_signal_pending(current))
