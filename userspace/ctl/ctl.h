@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "nl.h"
 
@@ -49,6 +50,14 @@ int step_run(struct hp_nl *nl, const struct options *options);
 /* Says on standard error that @what failed, and why; returns the exit code for it. */
 int fail(const struct hp_nl *nl, int err, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
+
+static inline uint64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
 
 /* Flushes standard output: EXIT_OK, or EXIT_ERROR, said so. */
 int end_of_output(void);

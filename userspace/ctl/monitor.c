@@ -20,14 +20,6 @@ struct monitor {
 	size_t nr;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 static void forget(struct monitor *monitor, uint64_t id)
 {
 	size_t i;
@@ -69,14 +61,14 @@ static int print_state(const struct monitor *monitor, const struct hp_object *ob
 	if (monitor->json) {
 		line = json_object_new_object();
 		json_put_string(line, "event", "state");
-		json_put_u64(line, "time", now_ns());
+		json_put_u64(line, "time", now_ns(CLOCK_REALTIME));
 		json_put_u64(line, "object", object->id);
 		json_object_object_add(line, "state", json_of(&object_fields, object));
 		return json_print_line(line);
 	}
 	printf("%s object %" PRIu64 " is %s, %" PRIu64 " of %" PRIu64
 	       " host pages complete (%s), process %u %s\n",
-	       format_time(now_ns()).s, object->id, mode_name(object->mode),
+	       format_time(now_ns(CLOCK_REALTIME)).s, object->id, mode_name(object->mode),
 	       object_complete(object), object_host_pages(object),
 	       format_percent(object_complete(object), object_host_pages(object)).s, object->pid,
 	       object->command ? object->command : "(gone)");
@@ -90,11 +82,11 @@ static int print_gone(const struct monitor *monitor, uint64_t id)
 	if (monitor->json) {
 		line = json_object_new_object();
 		json_put_string(line, "event", "gone");
-		json_put_u64(line, "time", now_ns());
+		json_put_u64(line, "time", now_ns(CLOCK_REALTIME));
 		json_put_u64(line, "object", id);
 		return json_print_line(line);
 	}
-	printf("%s object %" PRIu64 " is gone\n", format_time(now_ns()).s, id);
+	printf("%s object %" PRIu64 " is gone\n", format_time(now_ns(CLOCK_REALTIME)).s, id);
 	return end_of_output();
 }
 
@@ -105,11 +97,11 @@ static int print_lost(const struct monitor *monitor, uint32_t lost)
 	if (monitor->json) {
 		line = json_object_new_object();
 		json_put_string(line, "event", "messages-lost");
-		json_put_u64(line, "time", now_ns());
+		json_put_u64(line, "time", now_ns(CLOCK_REALTIME));
 		json_put_u64(line, "lost", lost);
 		return json_print_line(line);
 	}
-	printf("%s ", format_time(now_ns()).s);
+	printf("%s ", format_time(now_ns(CLOCK_REALTIME)).s);
 	if (lost)
 		printf("%u ", lost);
 	puts("messages lost, looking at all objects anew");

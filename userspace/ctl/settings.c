@@ -110,23 +110,6 @@ static int print_limit(const struct hp_module *module, bool json)
 	return json_print(object);
 }
 
-int limit_run(struct hp_nl *nl, const struct options *options)
-{
-	struct hp_module module;
-	int err, code;
-
-	if (options->set) {
-		err = hp_nl_module_set(nl, HUGEPOST_A_MODULE_LIMIT, options->value);
-		return err ? set_failed(nl, err, "limit") : EXIT_OK;
-	}
-	code = get(nl, "limit", &module);
-	if (code)
-		return code;
-	code = print_limit(&module, options->json);
-	hp_nl_module_free(&module);
-	return code;
-}
-
 static int print_step(const struct hp_module *module, bool json)
 {
 	struct json_object *object;
@@ -140,19 +123,31 @@ static int print_step(const struct hp_module *module, bool json)
 	return json_print(object);
 }
 
-int step_run(struct hp_nl *nl, const struct options *options)
+/* A setting that holds at once. */
+static int setting_run(struct hp_nl *nl, const struct options *options, const char *name, int attr,
+		       int (*print)(const struct hp_module *module, bool json))
 {
 	struct hp_module module;
 	int err, code;
 
 	if (options->set) {
-		err = hp_nl_module_set(nl, HUGEPOST_A_MODULE_PROGRESS_STEP, options->value);
-		return err ? set_failed(nl, err, "step") : EXIT_OK;
+		err = hp_nl_module_set(nl, attr, options->value);
+		return err ? set_failed(nl, err, name) : EXIT_OK;
 	}
-	code = get(nl, "step", &module);
+	code = get(nl, name, &module);
 	if (code)
 		return code;
-	code = print_step(&module, options->json);
+	code = print(&module, options->json);
 	hp_nl_module_free(&module);
 	return code;
+}
+
+int limit_run(struct hp_nl *nl, const struct options *options)
+{
+	return setting_run(nl, options, "limit", HUGEPOST_A_MODULE_LIMIT, print_limit);
+}
+
+int step_run(struct hp_nl *nl, const struct options *options)
+{
+	return setting_run(nl, options, "step", HUGEPOST_A_MODULE_PROGRESS_STEP, print_step);
 }

@@ -38,14 +38,6 @@ static struct sums sum_up(const struct hp_objects *before, const struct hp_objec
 	return sums;
 }
 
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 static int print_json(const struct sums *sums)
 {
 	struct json_object *line = json_object_new_object();

@@ -18,14 +18,6 @@ struct top {
 	uint64_t selected;		/* the object's number, 0 at first */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 static int read_module(struct top *top)
 {
 	struct hp_module module;
@@ -156,7 +148,7 @@ static int serve(struct top *top, uint64_t next)
 	uint64_t now;
 	int input, err;
 
-	while ((now = now_ns()) < next) {
+	while ((now = now_ns(CLOCK_MONOTONIC)) < next) {
 		input = term_wait(top->term, (int)((next - now) / 1000000 + 1));
 		if (input == TERM_QUIT)
 			return 1;
@@ -177,7 +169,7 @@ static int serve(struct top *top, uint64_t next)
 
 static int show(struct top *top, uint64_t interval)
 {
-	uint64_t next = now_ns();
+	uint64_t next = now_ns(CLOCK_MONOTONIC);
 	int err;
 
 	do {

@@ -16,14 +16,6 @@
  */
 #define LOOK_MS		2000
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 /* 0: it is so; -EAGAIN: not yet; or -errno. */
 static int look(struct hp_nl *nl, const struct options *options)
 {
@@ -48,7 +40,7 @@ static int look(struct hp_nl *nl, const struct options *options)
 static int wait_for_change(struct events *events, const struct options *options,
 			   uint64_t deadline)
 {
-	uint64_t now = now_ns(), look_at = now + LOOK_MS * 1000000ULL, until;
+	uint64_t now = now_ns(CLOCK_MONOTONIC), look_at = now + LOOK_MS * 1000000ULL, until;
 	struct hp_event event;
 	int err;
 
@@ -57,7 +49,7 @@ static int wait_for_change(struct events *events, const struct options *options,
 		poll(NULL, 0, (int)((until - now) / 1000000 + 1));
 		return 0;
 	}
-	for (; now < until; now = now_ns()) {
+	for (; now < until; now = now_ns(CLOCK_MONOTONIC)) {
 		err = events_next(events, &event);
 		if ((!err && event.object == options->id) || err == -ENOBUFS)
 			return 0;
@@ -79,10 +71,10 @@ static int wait_for(struct hp_nl *nl, struct events *events, const struct option
 	int err;
 
 	if (options->timeout_ns != TIMEOUT_NONE)
-		deadline = now_ns() + options->timeout_ns;
+		deadline = now_ns(CLOCK_MONOTONIC) + options->timeout_ns;
 	/* Listening comes before the first look, so that nothing falls between. */
 	while ((err = look(nl, options)) == -EAGAIN) {
-		if (now_ns() >= deadline)
+		if (now_ns(CLOCK_MONOTONIC) >= deadline)
 			return -ETIMEDOUT;
 		err = wait_for_change(events, options, deadline);
 		if (err)
