@@ -5,22 +5,32 @@
  * Channels share no lock: they meet only in the host page that both fill.
  */
 #include <linux/nospec.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "control.h"
 #include "hugepost_trace.h"
 
-/* Entries that are read from user space at a time. */
-#define HP_FILL_BATCH	16
+/* Target pages that are filled with one hold of a host page's lock. */
+#define HP_FILL_HOLD	16U
 
-/* A FILL under way. */
+/* A FILL under way; it ends when the channel's generation is another. */
 struct hp_fill_ctx {
 	struct hp_object *obj;
 	struct hp_channel *ch;
-	struct hp_ticket ticket;
+	unsigned long generation;
 	struct hugepost_fill *arg;
 };
+
+static const struct hugepost_fill_entry __user *
+hp_next_entry(const struct hp_fill_ctx *ctx)
+{
+	const struct hugepost_fill_entry __user *entries =
+		u64_to_user_ptr(ctx->arg->entries);
+
+	return entries + ctx->arg->out_done;
+}
 
 static struct hp_channel *hp_channel_find(struct hp_object *obj, u32 index)
 {
@@ -54,111 +64,174 @@ static void hp_channel_account(struct hp_channel *ch, unsigned long hidx,
 }
 
 /*
- * Writes a run of a folio: zeros, or bytes from user space. The folio is kept
- * by the caller, which has claimed the run or holds a reference. *@end is set
- * to the end of what was written.
+ * Copies target pages from user space, with page faults off. Returns how many
+ * were copied: fewer if the source is not there.
  */
-static int hp_write_run(struct hp_fill_ctx *ctx, struct folio *folio,
-			unsigned int first, unsigned int *end, u64 src,
-			bool zero)
+static unsigned int hp_copy_run(struct folio *folio, unsigned int sub,
+				unsigned int nr, u64 src)
 {
-	size_t len = (size_t)(*end - first) << PAGE_SHIFT;
+	void *to = folio_address(folio) + ((size_t)sub << PAGE_SHIFT);
+	const void __user *from = u64_to_user_ptr(src);
 	size_t left;
+	unsigned int i;
 
-	if (hp_folio_poisoned(folio, first, *end)) {
-		*end = first;
-		return -EHWPOISON;
-	}
-	if (zero) {
-		hp_folio_clear(folio, first, *end - first);
+	if (!access_ok(from, nr * PAGE_SIZE))
 		return 0;
+	barrier_nospec();
+	if (nr == HP_FILL_HOLD) {
+		left = __copy_from_user_inatomic(to, from,
+						 HP_FILL_HOLD * PAGE_SIZE);
+		return nr - DIV_ROUND_UP(left, PAGE_SIZE);
 	}
-
-	left = copy_from_user(folio_address(folio) +
-			      ((size_t)first << PAGE_SHIFT),
-			      u64_to_user_ptr(src), len);
-	len = round_down(len - left, PAGE_SIZE);
-	*end = first + (len >> PAGE_SHIFT);
-	ctx->ch->bytes += len;
-	ctx->arg->out_bytes += len;
-	if (!left)
-		return 0;
-	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
-}
-
-/* Copies into a run that is claimed, and publishes what could be copied. */
-static int hp_fill_run(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
-		       unsigned long hidx, unsigned int first, unsigned int end,
-		       u64 src, bool zero)
-{
-	unsigned int done = end;
-	int ret;
-
-	ret = hp_write_run(ctx, hp->folio, first, &done, src, zero);
-	if (done < end)
-		hp_hostpage_unclaim(ctx->obj, hp, hidx, done, end);
-	if (first == done)
-		return ret;
-	if (!hp_hostpage_publish(ctx->obj, hp, hidx, first, done, &ctx->ticket))
-		return -ECANCELED;
-	hp_channel_account(ctx->ch, hidx, done - first, zero);
-	return ret;
+	for (i = 0; i < nr; i++)
+		if (__copy_from_user_inatomic(to + i * PAGE_SIZE,
+					      from + i * PAGE_SIZE, PAGE_SIZE))
+			break;
+	return i;
 }
 
 /*
- * Overwrites a run that is present. If the host page has no folio, zeros stay
- * zeros and other bytes get one. -EAGAIN: the run was discarded meanwhile.
+ * Writes @nr target pages of a staged host page. Returns how many were written;
+ * *@ret says what ended it early.
  */
-static int hp_replace_run(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
-			  unsigned long hidx, unsigned int first,
-			  unsigned int end, u64 src, bool zero)
+static unsigned int hp_write_run(struct hp_fill_ctx *ctx,
+				 struct hp_hostpage *hp, unsigned int sub,
+				 unsigned int nr,
+				 const struct hugepost_fill_entry *e, int *ret)
 {
-	struct hp_object *obj = ctx->obj;
-	struct folio *folio = NULL;
-	struct hp_bits *none = NULL;
-	bool present;
-	int ret = 0;
+	unsigned int i, done;
 
-	spin_lock(&hp->lock);
-	present = hp_hostpage_complete(hp) ||
-		  (hp->bits && find_next_zero_bit(hp->bits->present, end,
-						  first) >= end);
-	if (present && hp->staged) {
-		folio = hp->folio;
-		folio_get(folio);
+	lockdep_assert_held(&hp->lock);
+	for (i = 0; i < nr && !hp_folio_poisoned(hp->folio, sub + i); i++)
+		;
+	if (!i)
+		*ret = -EHWPOISON;
+	nr = i;
+	if (e->flags & HUGEPOST_FILL_ZERO) {
+		for (i = 0; i < nr; i++)
+			hp_folio_clear(hp->folio, sub + i);
+		return nr;
 	}
-	spin_unlock(&hp->lock);
-
-	if (!present)
-		return -EAGAIN;
-	if (folio) {
-		ret = hp_write_run(ctx, folio, first, &end, src, zero);
-		folio_put(folio);
-	} else if (!zero) {
-		if (!hp_hostpage_has_folio(hp)) {
-			folio = hp_folio_alloc_fill(obj, hidx,
-						    &ctx->ch->spare);
-			if (!folio)
-				return -ENOMEM;
-		}
-		hp_hostpage_materialise(obj, hp, hidx, folio, &none);
-		return -EAGAIN;
-	}
-	hp_channel_account(ctx->ch, hidx, end - first, zero);
-	/* pairs with hp_object_filled() */
-	smp_store_release(&ctx->ch->replaced,
-			  ctx->ch->replaced + end - first);
-	return ret;
+	done = hp_copy_run(hp->folio, sub, nr, e->src);
+	if (done < nr)
+		*ret = -EFAULT;
+	ctx->ch->bytes += (u64)done << PAGE_SHIFT;
+	ctx->arg->out_bytes += (u64)done << PAGE_SHIFT;
+	return done;
 }
 
-/* Fills target pages [first, end) of one host page. */
-static int hp_fill_hostpage(struct hp_fill_ctx *ctx, unsigned long hidx,
-			    unsigned int first, unsigned int end, u64 src,
-			    u32 flags)
+/* How many of @nr target pages are present, or missing, as the first one is? */
+static unsigned int hp_run_length(struct hp_hostpage *hp, unsigned int sub,
+				  unsigned int nr, bool present)
 {
-	bool zero = flags & HUGEPOST_FILL_ZERO;
-	struct hp_object *obj = ctx->obj;
+	lockdep_assert_held(&hp->lock);
+	if (nr == 1 || !hp->bits)
+		return nr;
+	if (present)
+		return find_next_zero_bit(hp->bits->present, sub + nr, sub) -
+		       sub;
+	return find_next_bit(hp->bits->present, sub + nr, sub) - sub;
+}
+
+/*
+ * Goes on to the next entry if it is one target page that follows in the same
+ * way. If not, or if it cannot be read just now, @e is at its end.
+ */
+static void hp_next_in_run(struct hp_fill_ctx *ctx,
+			   struct hugepost_fill_entry *e)
+{
+	u64 offset = e->offset;
+	u32 flags = e->flags;
+
+	if (++ctx->arg->out_done == ctx->arg->nr)
+		return;
+	if (!hp_get_words(e, hp_next_entry(ctx), sizeof(*e)) ||
+	    e->offset != offset || e->len != PAGE_SIZE || e->flags != flags ||
+	    (flags & HUGEPOST_FILL_ZERO) || e->__reserved)
+		e->len = 0;
+}
+
+/*
+ * Fills target pages from @first as the entries say, up to @end. @e is moved on
+ * with what is done, to the next entries if they follow. Returns where it ended;
+ * *@ret is -EAGAIN if the host page lacks memory.
+ */
+static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
+				 struct hp_hostpage *hp, unsigned long hidx,
+				 unsigned int first, unsigned int end,
+				 struct hugepost_fill_entry *e, int *ret)
+{
+	const bool replace = e->flags & HUGEPOST_FILL_REPLACE;
+	const bool zero = e->flags & HUGEPOST_FILL_ZERO;
+	unsigned int sub, nr, filled = 0, replaced = 0;
 	struct hp_channel *ch = ctx->ch;
+	bool present;
+
+	for (sub = first; sub < end && e->len && !*ret; sub += nr) {
+		nr = min_t(u64, e->len >> PAGE_SHIFT, end - sub);
+		present = hp_hostpage_present(hp, sub);
+		nr = hp_run_length(hp, sub, nr, present);
+		if (present && !replace) {
+			ch->duplicates += nr;
+			ctx->arg->out_duplicates += nr;
+		} else if (!present && !hp->bits) {
+			*ret = -EAGAIN;
+			break;
+		} else if (hp->staged) {
+			nr = hp_write_run(ctx, hp, sub, nr, e, ret);
+		} else if (!zero) {
+			*ret = -EAGAIN;
+			break;
+		}
+		if (!present)
+			hp_hostpage_set_present(hp, sub, nr);
+		if (!present || replace)
+			filled += nr;
+		if (present && replace)
+			replaced += nr;
+
+		e->offset += (u64)nr << PAGE_SHIFT;
+		e->len -= (u64)nr << PAGE_SHIFT;
+		if (!zero)
+			e->src += (u64)nr << PAGE_SHIFT;
+		if (!e->len)
+			hp_next_in_run(ctx, e);
+	}
+	if (filled)
+		hp_channel_account(ch, hidx, filled, zero);
+	if (replaced) /* pairs with hp_object_filled() */
+		smp_store_release(&ch->replaced, ch->replaced + replaced);
+	return sub;
+}
+
+/* Fills a host page of zeros, if it is empty. */
+static bool hp_fill_zero(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
+			 unsigned long hidx, struct hugepost_fill_entry *e)
+{
+	if (!(e->flags & HUGEPOST_FILL_ZERO) || e->len < HP_HOST_SIZE ||
+	    !IS_ALIGNED(e->offset, HP_HOST_SIZE) ||
+	    !hp_hostpage_set_zero(ctx->obj, hp))
+		return false;
+	hp_channel_account(ctx->ch, hidx, HP_SUBS, true);
+	e->offset += HP_HOST_SIZE;
+	e->len -= HP_HOST_SIZE;
+	if (!e->len)
+		ctx->arg->out_done++;
+	return true;
+}
+
+/*
+ * Does a part of the entry, and maybe of those that follow it: what can be done
+ * with one hold of the host page's lock. What is lacking is got without it.
+ */
+static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
+{
+	unsigned long hidx = e->offset >> HP_HOST_SHIFT;
+	unsigned int first = (e->offset >> PAGE_SHIFT) % HP_SUBS;
+	unsigned int end = min(first + HP_FILL_HOLD, (unsigned int)HP_SUBS);
+	bool zero = e->flags & HUGEPOST_FILL_ZERO;
+	struct hp_object *obj = ctx->obj;
+	struct hp_leftover left = {};
 	struct hp_hostpage *hp;
 	int ret = 0;
 
@@ -166,57 +239,34 @@ static int hp_fill_hostpage(struct hp_fill_ctx *ctx, unsigned long hidx,
 	if (!hp)
 		return -ENOMEM;
 
-	if (zero && !first && end == HP_SUBS &&
-	    hp_hostpage_mark_zero(obj, hp, &ctx->ticket)) {
-		hp_channel_account(ch, hidx, HP_SUBS, true);
-		hp_hostpage_announce(obj, hidx * HP_SUBS, (hidx + 1) * HP_SUBS);
-		return 0;
-	}
+	pagefault_disable();
+	spin_lock(&hp->lock);
+	if (hp_channel_reset_since(ctx->ch, ctx->generation))
+		ret = -ECANCELED;
+	else if (hp_fill_zero(ctx, hp, hidx, e))
+		end = HP_SUBS;
+	else
+		end = hp_fill_hold(ctx, hp, hidx, first, end, e, &ret);
+	if (hp_hostpage_complete(hp))
+		hp_hostpage_settle(obj, hp, &left);
+	spin_unlock(&hp->lock);
+	pagefault_enable();
 
-	while (first < end) {
-		unsigned int run = end;
-
-		switch (hp_hostpage_claim(obj, hp, first, &run, zero,
-					  &ctx->ticket)) {
-		case HP_CLAIMED:
-			ret = hp_fill_run(ctx, hp, hidx, first, run, src, zero);
-			break;
-		case HP_CLAIM_ZEROED:
-			hp_channel_account(ch, hidx, run - first, true);
-			hp_hostpage_announce(obj, hidx * HP_SUBS + first,
-					     hidx * HP_SUBS + run);
-			break;
-		case HP_CLAIM_PRESENT:
-			if (flags & HUGEPOST_FILL_REPLACE) {
-				ret = hp_replace_run(ctx, hp, hidx, first, run,
-						     src, zero);
-				break;
-			}
-			ch->duplicates += run - first;
-			ctx->arg->out_duplicates += run - first;
-			break;
-		case HP_CLAIM_BUSY:
-			ret = hp_wait_claim(obj, hidx * HP_SUBS + first, ch,
-					    ctx->ticket.generation);
-			run = first;
-			break;
-		case HP_CLAIM_MEMORY:
-			ret = hp_hostpage_prepare(obj, hp, hidx, zero,
-						  &ch->spare);
-			run = first;
-			break;
-		case HP_CLAIM_INVALID:
-			return -ECANCELED;
-		}
-		if (ret == -EAGAIN)
-			continue;
-		if (ret)
-			return ret;
-		if (!zero)
-			src += (u64)(run - first) << PAGE_SHIFT;
-		first = run;
-	}
-	return 0;
+	hp_leftover_free(obj, &left);
+	if (end > first)
+		hp_hostpage_announce(obj, hidx * HP_SUBS + first,
+				     hidx * HP_SUBS + end);
+	if (ret == -EAGAIN)
+		ret = hp_hostpage_prepare(obj, hp, hidx, zero, &ctx->ch->spare);
+	else if (ret == -EFAULT &&
+		 !fault_in_readable(u64_to_user_ptr(e->src), PAGE_SIZE))
+		ret = 0;
+	if (fatal_signal_pending(current))
+		ret = -EINTR;
+	if (ret)
+		hp_hostpage_tidy(obj, hp);
+	cond_resched();
+	return ret;
 }
 
 static int hp_fill_check(struct hp_fill_ctx *ctx,
@@ -229,83 +279,42 @@ static int hp_fill_check(struct hp_fill_ctx *ctx,
 	return hp_check_range(ctx->obj, e->offset, e->len);
 }
 
-static int hp_fill_range(struct hp_fill_ctx *ctx,
-			 const struct hugepost_fill_entry *e)
-{
-	pgoff_t tp = e->offset >> PAGE_SHIFT;
-	pgoff_t end = (e->offset + e->len) >> PAGE_SHIFT;
-	u64 src = e->src;
-	int ret;
-
-	while (tp < end) {
-		unsigned long hidx = hp_pgoff_to_hidx(tp);
-		pgoff_t base = hidx * HP_SUBS;
-		pgoff_t stop = min_t(pgoff_t, end, base + HP_SUBS);
-
-		if (hp_channel_reset_since(ctx->ch, ctx->ticket.generation))
-			return -ECANCELED;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		ret = hp_fill_hostpage(ctx, hidx, tp - base, stop - base, src,
-				       e->flags);
-		if (ret)
-			return ret;
-		if (!(e->flags & HUGEPOST_FILL_ZERO))
-			src += (u64)(stop - tp) << PAGE_SHIFT;
-		tp = stop;
-		cond_resched();
-	}
-	return 0;
-}
-
 /*
  * A channel that may replace says so before it looks at the mode; ARM sets the
  * mode before it looks at the channels. One of the two sees the other.
  */
-static int hp_fill_entry(struct hp_fill_ctx *ctx,
-			 const struct hugepost_fill_entry *e)
+static int hp_fill_entry(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 {
+	bool replace = e->flags & HUGEPOST_FILL_REPLACE;
 	struct hp_channel *ch = ctx->ch;
 	int ret;
 
 	ret = hp_fill_check(ctx, e);
 	if (ret)
 		return ret;
-	if (!(e->flags & HUGEPOST_FILL_REPLACE))
-		return hp_fill_range(ctx, e);
-
-	smp_store_mb(ch->replacing, 1); /* pairs with hp_arm_locked() */
-	if (hp_mode(ctx->obj) == HUGEPOST_MODE_UNARMED)
-		ret = hp_fill_range(ctx, e);
-	else
-		ret = -EBUSY;
-	/* What was replaced is seen by whoever ARM lets in. */
-	smp_store_release(&ch->replacing, 0);
+	if (replace) {
+		smp_store_mb(ch->replacing, 1); /* pairs with hp_arm_locked() */
+		if (hp_mode(ctx->obj) != HUGEPOST_MODE_UNARMED)
+			ret = -EBUSY;
+	}
+	while (!ret && e->len)
+		ret = hp_fill_some(ctx, e);
+	if (replace) /* What was replaced is seen by whoever ARM lets in. */
+		smp_store_release(&ch->replacing, 0);
 	return ret;
 }
 
 static int hp_fill_entries(struct hp_fill_ctx *ctx)
 {
-	struct hugepost_fill_entry batch[HP_FILL_BATCH];
-	struct hugepost_fill *arg = ctx->arg;
+	struct hugepost_fill_entry e;
 	int ret = 0;
 
-	while (arg->out_done < arg->nr) {
-		u32 i, n = min_t(u32, arg->nr - arg->out_done, HP_FILL_BATCH);
-
-		if (copy_from_user(batch,
-				   u64_to_user_ptr(arg->entries) +
-				   arg->out_done * sizeof(*batch),
-				   n * sizeof(*batch)))
+	while (!ret && ctx->arg->out_done < ctx->arg->nr) {
+		if (!hp_get_words(&e, hp_next_entry(ctx), sizeof(e)))
 			return -EFAULT;
-		for (i = 0; i < n; i++) {
-			ret = hp_fill_entry(ctx, &batch[i]);
-			if (ret)
-				return ret;
-			arg->out_done++;
-		}
+		ret = hp_fill_entry(ctx, &e);
 	}
-	return 0;
+	return ret;
 }
 
 int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
@@ -330,11 +339,10 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	had_spare = ch->spare;
 	pages = ch->pages;
 	ctx.ch = ch;
-	ctx.ticket.ch = ch;
-	ctx.ticket.generation = READ_ONCE(ch->generation);
-	if (ch->known != ctx.ticket.generation)
+	ctx.generation = READ_ONCE(ch->generation);
+	if (ch->known != ctx.generation)
 		hp_channel_forget(ch);
-	WRITE_ONCE(ch->known, ctx.ticket.generation);
+	WRITE_ONCE(ch->known, ctx.generation);
 
 	ret = hp_fill_entries(&ctx);
 
@@ -350,8 +358,9 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 }
 
 /*
- * Makes the ticket of a FILL under way invalid. The FILL itself ends at the next
- * look at it; what it shows of the channel's host page is forgotten then.
+ * A FILL under way looks at the generation with each hold of a host page's lock,
+ * within which no RCU grace period ends: after one, it changes nothing any more.
+ * What the channel shows of its host page is forgotten with the next FILL.
  */
 int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 {
@@ -368,6 +377,5 @@ int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 	ch->resets++;
 	mutex_unlock(&obj->arm_lock);
 	synchronize_rcu();
-	hp_wake_all(obj);
 	return 0;
 }

@@ -8,6 +8,7 @@
  */
 #include <linux/cgroup.h>
 #include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
@@ -180,6 +181,41 @@ int hp_describe_channel(struct sk_buff *skb, struct hp_object *obj,
 	return ch.host_page == HUGEPOST_NO_PAGE ? 0 :
 	       nla_put_u64_64bit(skb, HUGEPOST_A_CHANNEL_HOST_PAGE,
 				 ch.host_page, pad);
+}
+
+/* Counts the states of the host pages that a cell stands for. */
+static void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
+			  u32 *present, u32 *zero)
+{
+	unsigned long hidx;
+
+	for (hidx = 0; hidx < obj->nr_hostpages; hidx++) {
+		struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
+		u64 cell = div64_u64(hidx, per_cell);
+
+		if (!hp) {
+			hidx = (hidx / HP_CHUNK + 1) * HP_CHUNK - 1;
+			continue;
+		}
+		/* The host page's lock is the channels'. */
+		switch (data_race((enum hp_state)hp->state)) {
+		case HP_ASSEMBLING:
+		case HP_STAGING:
+			assembling[cell]++;
+			break;
+		case HP_PRESENT:
+			present[cell]++;
+			break;
+		case HP_ZERO:
+			zero[cell]++;
+			break;
+		default:
+			break;
+		}
+		if (fatal_signal_pending(current))
+			return;
+		cond_resched();
+	}
 }
 
 int hp_describe_map(struct sk_buff *skb, struct hp_object *obj, u32 cells)

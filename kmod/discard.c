@@ -67,13 +67,13 @@ static struct folio *hp_discard_lock(struct hp_hostpage *hp)
 }
 
 /*
- * Makes [first, end) of a host page missing, but for what a channel is just
- * copying: that counts as filled after the discard. Returns how many target
- * pages were present, or -EAGAIN.
+ * Makes [first, end) of a host page missing. Returns how many target pages were
+ * present, or -EAGAIN.
  *
  * A page-fault handler maps a target page under the folio's lock, having found
  * it present: with that lock held until all mappings are gone, none comes back.
- * Nobody fills the target page meanwhile either: it is claimed.
+ * A channel that fills the target page meanwhile fills it after the discard,
+ * and a guest that still has it mapped owns it already.
  */
 static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 			       unsigned long hidx, unsigned int first,
@@ -96,7 +96,6 @@ static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 		bitmap_and(gone, gone, hp->bits->present, HP_SUBS);
 		bitmap_andnot(hp->bits->present, hp->bits->present, gone,
 			      HP_SUBS);
-		bitmap_or(hp->bits->claimed, hp->bits->claimed, gone, HP_SUBS);
 		nr = bitmap_weight(gone, HP_SUBS);
 		hp->nr_present -= nr;
 	} else {
@@ -111,8 +110,6 @@ static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 					    (loff_t)(end - first) << PAGE_SHIFT,
 					    1);
 		spin_lock(&hp->lock);
-		bitmap_andnot(hp->bits->claimed, hp->bits->claimed, gone,
-			      HP_SUBS);
 		hp_hostpage_settle(obj, hp, &left);
 		spin_unlock(&hp->lock);
 	}

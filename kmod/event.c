@@ -337,8 +337,9 @@ static struct file *hp_event_file(struct hp_object *obj, u32 flags)
 
 /*
  * Waiters and events begin with the mode. A fault that saw the object unarmed
- * publishes its zeros under RCU, so that after a grace period no target page
- * becomes present behind the handler's back.
+ * publishes its zeros with the same hold of the host page's lock, within which
+ * no RCU grace period ends: after one, no target page becomes present behind the
+ * handler's back.
  */
 static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 {

@@ -70,19 +70,6 @@ void hp_wake_all(struct hp_object *obj)
 	hp_wake_range(obj, 0, ULONG_MAX);
 }
 
-static bool hp_tp_claimed(struct hp_object *obj, pgoff_t tp)
-{
-	struct hp_hostpage *hp = hp_hostpage_find(obj, hp_pgoff_to_hidx(tp));
-	bool ret;
-
-	if (!hp)
-		return false;
-	spin_lock(&hp->lock);
-	ret = hp->bits && test_bit(tp % HP_SUBS, hp->bits->claimed);
-	spin_unlock(&hp->lock);
-	return ret;
-}
-
 static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
 {
 	struct hp_hostpage *hp = hp_hostpage_find(obj, hp_pgoff_to_hidx(tp));
@@ -93,33 +80,6 @@ static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
 	spin_lock(&hp->lock);
 	ret = hp_hostpage_present(hp, tp % HP_SUBS);
 	spin_unlock(&hp->lock);
-	return ret;
-}
-
-/* Waits until nobody copies target page @tp, or the waiting channel is reset. */
-int hp_wait_claim(struct hp_object *obj, pgoff_t tp, struct hp_channel *ch,
-		  unsigned long generation)
-{
-	wait_queue_head_t *wq = hp_waitq(obj, hp_pgoff_to_hidx(tp));
-	struct hp_waiter waiter;
-	int ret = 0;
-
-	hp_waiter_init(&waiter, tp);
-	for (;;) {
-		prepare_to_wait(wq, &waiter.wq, TASK_INTERRUPTIBLE);
-		if (!hp_tp_claimed(obj, tp))
-			break;
-		if (hp_channel_reset_since(ch, generation)) {
-			ret = -ECANCELED;
-			break;
-		}
-		if (signal_pending(current)) {
-			ret = -EINTR;
-			break;
-		}
-		schedule();
-	}
-	finish_wait(wq, &waiter.wq);
 	return ret;
 }
 
@@ -187,9 +147,8 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	/* Pairs with hp_hostpage_announce(): is there reason to wait still? */
 	smp_mb();
 	present = hp_tp_present(obj, vmf->pgoff);
-	wait = !present && ((hp_mode(obj) == HUGEPOST_MODE_ARMED &&
-			     xa_load(&obj->events.pending, vmf->pgoff)) ||
-			    hp_tp_claimed(obj, vmf->pgoff));
+	wait = !present && hp_mode(obj) == HUGEPOST_MODE_ARMED &&
+	       xa_load(&obj->events.pending, vmf->pgoff);
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
 		if (present)
 			hp_hostpage_announce(obj, vmf->pgoff, vmf->pgoff + 1);
@@ -211,44 +170,38 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 
 /*
  * A missing target page of an unarmed object becomes present as zeros; all of
- * its host page does if that is empty. -EBUSY: a channel is copying it.
+ * its host page does if that is empty. The mode is looked at under the lock,
+ * within which no RCU grace period ends: see hp_arm_locked().
  */
 static int hp_fault_zero(struct hp_object *obj, unsigned long hidx,
 			 unsigned int sub)
 {
 	struct hp_hostpage *hp = hp_hostpage_get(obj, hidx);
-	static const struct hp_ticket unarmed;
-	unsigned int end = sub + 1;
-	struct folio *none = NULL;
+	struct hp_leftover left = {};
+	int ret = 0;
 
 	if (!hp)
 		return -ENOMEM;
-	if (hp_hostpage_mark_zero(obj, hp, &unarmed)) {
-		atomic64_inc(&obj->count.zero_fills);
-		return 0;
-	}
 
-	switch (hp_hostpage_claim(obj, hp, sub, &end, true, &unarmed)) {
-	case HP_CLAIMED:
-		if (hp_folio_poisoned(hp->folio, sub, end)) {
-			hp_hostpage_unclaim(obj, hp, hidx, sub, end);
-			return -EHWPOISON;
+	spin_lock(&hp->lock);
+	if (hp_mode(obj) != HUGEPOST_MODE_UNARMED ||
+	    hp_hostpage_present(hp, sub)) {
+		/* The caller looks anew. */
+	} else if (hp->staged && hp_folio_poisoned(hp->folio, sub)) {
+		ret = -EHWPOISON;
+	} else {
+		if (!hp_hostpage_set_zero(obj, hp)) {
+			if (hp->staged)
+				hp_folio_clear(hp->folio, sub);
+			hp_hostpage_set_present(hp, sub, 1);
+			hp_hostpage_settle(obj, hp, &left);
 		}
-		hp_folio_clear(hp->folio, sub, 1);
-		hp_hostpage_publish(obj, hp, hidx, sub, end, &unarmed);
-		fallthrough;
-	case HP_CLAIM_ZEROED:
 		atomic64_inc(&obj->count.zero_fills);
-		break;
-	case HP_CLAIM_MEMORY:
-		return hp_hostpage_prepare(obj, hp, hidx, true, &none);
-	case HP_CLAIM_BUSY:
-		return -EBUSY;
-	case HP_CLAIM_PRESENT:
-	case HP_CLAIM_INVALID:
-		break;
 	}
-	return 0;
+	spin_unlock(&hp->lock);
+
+	hp_leftover_free(obj, &left);
+	return ret;
 }
 
 static bool hp_vma_suits_huge(struct vm_area_struct *vma, unsigned long addr)
@@ -406,8 +359,6 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED)
 			err = hp_fault_zero(obj, hidx, sub);
 		else
-			err = -EBUSY;
-		if (err == -EBUSY)
 			return hp_fault_wait(obj, vmf);
 	}
 	if (err)

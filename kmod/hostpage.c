@@ -2,11 +2,10 @@
 /*
  * hugepost: one host page's way from empty to present.
  *
- * Bytes get into a host page in three steps: *claim* marks a run of missing
- * target pages as the caller's, the caller copies without any lock (its source
- * may itself fault, on this very object), *publish* marks the run as present
- * and wakes who waits for it. Only bytes of present target pages are ever
- * mapped; all others are somebody else's old data.
+ * Bytes get into a host page under its lock, a few target pages at a time, with
+ * page faults off: a source that is not there (it may be a page of this very
+ * object) is touched without the lock, then tried again. Only bytes of present
+ * target pages are ever mapped; all others are somebody else's old data.
  *
  * Zero target pages of a host page without a folio need no memory: they are
  * present at once, and cleared when a folio comes ("materialise"), because a
@@ -14,14 +13,6 @@
  */
 #include "private.h"
 #include "hugepost_trace.h"
-
-static void hp_set_present(struct hp_hostpage *hp, unsigned int first,
-			   unsigned int end)
-{
-	lockdep_assert_held(&hp->lock);
-	bitmap_set(hp->bits->present, first, end - first);
-	hp->nr_present += end - first;
-}
 
 /* Counts the host page in the state that it is in now. */
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp)
@@ -61,8 +52,7 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 
 	if (!hp->bits)
 		return;
-	if (!hp_hostpage_complete(hp) &&
-	    (hp->nr_present || !bitmap_empty(hp->bits->claimed, HP_SUBS)))
+	if (!hp_hostpage_complete(hp) && hp->nr_present)
 		return;
 
 	left->bits = hp->bits;
@@ -92,125 +82,36 @@ void hp_hostpage_announce(struct hp_object *obj, pgoff_t first, pgoff_t end)
 	 * event is seen here.
 	 */
 	smp_mb();
-	hp_events_drop(obj, first, end);
-	/* Either it sees that its event is gone, or it is seen here to wait. */
-	smp_mb();
+	if (!xa_empty(&obj->events.pending)) {
+		hp_events_drop(obj, first, end);
+		/* Either it sees its event gone, or is seen here to wait. */
+		smp_mb();
+	}
 	hp_wake_range(obj, first, end);
 }
 
-static bool hp_ticket_valid(struct hp_object *obj,
-			    const struct hp_ticket *ticket)
+/* Empty again, if nothing came of what was prepared. */
+void hp_hostpage_tidy(struct hp_object *obj, struct hp_hostpage *hp)
 {
-	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "ticket outside of RCU");
-	return ticket->ch ?
-	       !hp_channel_reset_since(ticket->ch, ticket->generation) :
-	       hp_mode(obj) == HUGEPOST_MODE_UNARMED;
+	struct hp_leftover left = {};
+
+	spin_lock(&hp->lock);
+	hp_hostpage_settle(obj, hp, &left);
+	spin_unlock(&hp->lock);
+	hp_leftover_free(obj, &left);
 }
 
 /*
- * Claims a run of missing target pages that begins at @first, at most up to
- * *@end, which is set to the end of what the result speaks of. @zero: the
- * caller wants zeros.
+ * Makes an empty host page zero: no memory, no copy. False if it is not empty.
  */
-enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
-				unsigned int first, unsigned int *end,
-				bool zero, const struct hp_ticket *ticket)
+bool hp_hostpage_set_zero(struct hp_object *obj, struct hp_hostpage *hp)
 {
-	struct hp_leftover left = {};
-	enum hp_claim ret;
-
-	rcu_read_lock();
-	spin_lock(&hp->lock);
-	if (!hp_ticket_valid(obj, ticket)) {
-		ret = HP_CLAIM_INVALID;
-	} else if (hp_hostpage_complete(hp)) {
-		ret = HP_CLAIM_PRESENT;
-	} else if (!hp->bits || (!zero && !hp->staged)) {
-		ret = HP_CLAIM_MEMORY;
-	} else if (test_bit(first, hp->bits->present)) {
-		*end = find_next_zero_bit(hp->bits->present, *end, first);
-		ret = HP_CLAIM_PRESENT;
-	} else if (test_bit(first, hp->bits->claimed)) {
-		ret = HP_CLAIM_BUSY;
-	} else {
-		*end = find_next_bit(hp->bits->present, *end, first);
-		*end = find_next_bit(hp->bits->claimed, *end, first);
-		if (zero && !hp->staged) {
-			hp_set_present(hp, first, *end);
-			hp_hostpage_settle(obj, hp, &left);
-			ret = HP_CLAIM_ZEROED;
-		} else {
-			bitmap_set(hp->bits->claimed, first, *end - first);
-			ret = HP_CLAIMED;
-		}
-	}
-	spin_unlock(&hp->lock);
-	rcu_read_unlock();
-
-	hp_leftover_free(obj, &left);
-	return ret;
-}
-
-/*
- * Makes an empty host page zero: no memory, no copy. False if it is not empty
- * or the ticket not valid.
- */
-bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
-			   const struct hp_ticket *ticket)
-{
-	bool ret;
-
-	rcu_read_lock();
-	spin_lock(&hp->lock);
-	ret = !hp->bits && !hp->staged && !hp->nr_present &&
-	      hp_ticket_valid(obj, ticket);
-	if (ret) {
-		hp->nr_present = HP_SUBS;
-		hp_hostpage_count(obj, hp);
-	}
-	spin_unlock(&hp->lock);
-	rcu_read_unlock();
-	return ret;
-}
-
-/* Makes the claimed run present; without a valid ticket, drops the claim. */
-bool hp_hostpage_publish(struct hp_object *obj, struct hp_hostpage *hp,
-			 unsigned long hidx, unsigned int first,
-			 unsigned int end, const struct hp_ticket *ticket)
-{
-	struct hp_leftover left = {};
-	bool valid;
-
-	rcu_read_lock();
-	spin_lock(&hp->lock);
-	valid = hp_ticket_valid(obj, ticket);
-	bitmap_clear(hp->bits->claimed, first, end - first);
-	if (valid)
-		hp_set_present(hp, first, end);
-	hp_hostpage_settle(obj, hp, &left);
-	spin_unlock(&hp->lock);
-	rcu_read_unlock();
-
-	hp_leftover_free(obj, &left);
-	hp_hostpage_announce(obj, hidx * HP_SUBS + first, hidx * HP_SUBS + end);
-	return valid;
-}
-
-/* Drops a claim; the run is missing as before. */
-void hp_hostpage_unclaim(struct hp_object *obj, struct hp_hostpage *hp,
-			 unsigned long hidx, unsigned int first,
-			 unsigned int end)
-{
-	struct hp_leftover left = {};
-
-	spin_lock(&hp->lock);
-	bitmap_clear(hp->bits->claimed, first, end - first);
-	hp_hostpage_settle(obj, hp, &left);
-	spin_unlock(&hp->lock);
-
-	hp_leftover_free(obj, &left);
-	smp_mb(); /* pairs with hp_wait_claim() */
-	hp_wake_range(obj, hidx * HP_SUBS + first, hidx * HP_SUBS + end);
+	lockdep_assert_held(&hp->lock);
+	if (hp->bits || hp->nr_present)
+		return false;
+	hp->nr_present = HP_SUBS;
+	hp_hostpage_count(obj, hp);
+	return true;
 }
 
 /*
@@ -264,9 +165,9 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 {
 	DECLARE_BITMAP(cleared, HP_SUBS) = {};
 	DECLARE_BITMAP(todo, HP_SUBS);
-	unsigned int first, end;
 	struct folio *folio = own;
 	struct folio *reserve;
+	unsigned int sub;
 
 	spin_lock(&hp->lock);
 	reserve = hp->staged ? NULL : hp->folio;
@@ -283,8 +184,10 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 	spin_lock(&hp->lock);
 	while (!hp->staged && hp_to_clear(hp, cleared, todo)) {
 		spin_unlock(&hp->lock);
-		for_each_set_bitrange(first, end, todo, HP_SUBS)
-			hp_folio_clear(folio, first, end - first);
+		for_each_set_bit(sub, todo, HP_SUBS) {
+			hp_folio_clear(folio, sub);
+			cond_resched();
+		}
 		bitmap_or(cleared, cleared, todo, HP_SUBS);
 		spin_lock(&hp->lock);
 	}
@@ -307,8 +210,8 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 }
 
 /*
- * Gets what HP_CLAIM_MEMORY said is lacking: bits and, for other bytes than
- * zeros, a folio, from @spare if need be. To be followed by a claim.
+ * Gets what a host page lacks to take target pages: bits and, for other bytes
+ * than zeros, a folio, from @spare if need be. The caller looks anew.
  */
 int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 			unsigned long hidx, bool zero, struct folio **spare)

@@ -151,18 +151,6 @@ struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 	return folio;
 }
 
-/* Is any target page of [first, end) lost to a memory error? */
-bool hp_folio_poisoned(struct folio *folio, unsigned int first,
-		       unsigned int end)
-{
-	if (likely(!folio_test_has_hwpoisoned(folio)))
-		return false;
-	for (; first < end; first++)
-		if (PageHWPoison(folio_page(folio, first)))
-			return true;
-	return false;
-}
-
 /*
  * Marks a folio that has a memory error: the error may have come while nobody
  * could tell whose the folio was.
@@ -177,20 +165,17 @@ void hp_folio_check(struct folio *folio)
 }
 
 /*
- * Clears target pages [first, first + nr) of a host page. One that is lost to
- * a memory error is left alone: it is never mapped.
+ * Clears a target page. One that is lost to a memory error is left alone: it is
+ * never mapped.
  */
-void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr)
+void hp_folio_clear(struct folio *folio, unsigned int sub)
 {
-	unsigned int i;
+	struct page *page = folio_page(folio, sub);
 
-	for (i = first; i < first + nr; i++) {
-		if (unlikely(PageHWPoison(folio_page(folio, i))))
-			folio_set_has_hwpoisoned(folio);
-		else
-			clear_highpage(folio_page(folio, i));
-		cond_resched();
-	}
+	if (unlikely(PageHWPoison(page)))
+		folio_set_has_hwpoisoned(folio);
+	else
+		clear_highpage(page);
 }
 
 /*

@@ -40,6 +40,7 @@
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/spinlock.h>
+#include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
 #include <linux/hugepost.h>
@@ -60,19 +61,12 @@
 #define HP_WAIT_SHIFT	4
 
 /*
- * Per target page bits of a host page that is assembling; a host page that is
- * empty, present or zero has none. Freed under the host page's lock only after
- * it was taken off. A target page is
- *
- *	claimed		being copied by one channel, which alone may write it,
- *			or being unmapped by DISCARD;
- *	present		copied; the guest may own it;
- *
- * never both. Guarded by the host page's lock.
+ * Which target pages of a host page that is assembling are present; a host page
+ * that is empty, present or zero has none of it. Guarded by the host page's
+ * lock, freed after it was taken off.
  */
 struct hp_bits {
 	DECLARE_BITMAP(present, HP_SUBS);
-	DECLARE_BITMAP(claimed, HP_SUBS);
 };
 
 enum hp_state {
@@ -94,15 +88,13 @@ enum hp_state {
  *
  * @folio holds the guest's bytes if @staged. If not, it is a reserve of
  * PREALLOC with arbitrary content, or NULL (also with PREALLOC, after a memory
- * error). While a target page is claimed
- * neither @folio nor @bits is taken off. @staged is set and cleared under the
- * folio's lock, too, so a page-fault handler that holds it can map.
+ * error). @staged is set under the folio's lock, too.
  */
 struct hp_hostpage {
-	spinlock_t lock;	/* guards all fields of the host page */
-	u32 nr_present : 24;	/* target pages present */
-	u32 staged : 1;
-	u32 state : 3;		/* enum hp_state, as hp_counters has it */
+	spinlock_t lock;	/* guards all fields, and target pages not present */
+	u16 nr_present;		/* target pages present */
+	u8 staged;
+	u8 state;		/* enum hp_state, as hp_counters has it */
 	struct folio *folio;
 	struct hp_bits *bits;
 };
@@ -257,6 +249,28 @@ struct hp_ucmd {
 	size_t copy_size;	/* bytes of the argument that both sides know */
 };
 
+/*
+ * A small structure of whole 64-bit words from user space, in line: the call
+ * would take longer than the copy. False if there is a fault.
+ */
+static __always_inline bool hp_get_words(void *to, const void __user *from,
+					 size_t size)
+{
+	const u64 __user *src = from;
+	u64 *dst = to;
+	size_t i;
+
+	if (!user_read_access_begin(src, size))
+		return false;
+	for (i = 0; i < size / sizeof(*dst); i++)
+		unsafe_get_user(dst[i], src + i, fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
 /* main.c */
 struct inode *hp_inode_alloc(void);
 int hp_respond(struct hp_ucmd *cmd);
@@ -292,54 +306,30 @@ struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
 				  struct folio **spare);
 void hp_folio_put(struct folio *folio);
 void hp_folio_free(struct hp_object *obj, struct folio *folio);
-bool hp_folio_poisoned(struct folio *folio, unsigned int first,
-		       unsigned int end);
 void hp_folio_check(struct folio *folio);
-void hp_folio_clear(struct folio *folio, unsigned int first, unsigned int nr);
+void hp_folio_clear(struct folio *folio, unsigned int sub);
 struct hp_bits *hp_bits_alloc(struct hp_object *obj);
 void hp_bits_free(struct hp_object *obj, struct hp_bits *bits);
 struct hp_hostpage *hp_hostpage_find(struct hp_object *obj, unsigned long hidx);
 struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx);
 
+/* Is the target page lost to a memory error? */
+static inline bool hp_folio_poisoned(struct folio *folio, unsigned int sub)
+{
+	return unlikely(folio_test_has_hwpoisoned(folio)) &&
+	       PageHWPoison(folio_page(folio, sub));
+}
+
 /* hostpage.c */
-enum hp_claim {
-	HP_CLAIMED,		/* the run is the caller's to write */
-	HP_CLAIM_ZEROED,	/* the run is present now, and zero */
-	HP_CLAIM_PRESENT,	/* the run is present already */
-	HP_CLAIM_BUSY,		/* another one is copying the first one */
-	HP_CLAIM_MEMORY,	/* the host page lacks memory, see _prepare() */
-	HP_CLAIM_INVALID,	/* the ticket is not valid any more */
-};
-
-/*
- * What allows to make target pages present. A channel's: until it is RESET. One
- * without a channel, for the zeros of a page fault: while the object is unarmed.
- * Checked under RCU together with the change; RESET and ARM wait for a grace
- * period, after which no invalid ticket changes anything.
- */
-struct hp_ticket {
-	struct hp_channel *ch;
-	unsigned long generation;
-};
-
-enum hp_claim hp_hostpage_claim(struct hp_object *obj, struct hp_hostpage *hp,
-				unsigned int first, unsigned int *end,
-				bool zero, const struct hp_ticket *ticket);
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp);
 bool hp_hostpage_has_folio(struct hp_hostpage *hp);
-bool hp_hostpage_mark_zero(struct hp_object *obj, struct hp_hostpage *hp,
-			   const struct hp_ticket *ticket);
+bool hp_hostpage_set_zero(struct hp_object *obj, struct hp_hostpage *hp);
 int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 			unsigned long hidx, bool zero, struct folio **spare);
 void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 			     unsigned long hidx, struct folio *own,
 			     struct hp_bits **bits);
-bool hp_hostpage_publish(struct hp_object *obj, struct hp_hostpage *hp,
-			 unsigned long hidx, unsigned int first,
-			 unsigned int end, const struct hp_ticket *ticket);
-void hp_hostpage_unclaim(struct hp_object *obj, struct hp_hostpage *hp,
-			 unsigned long hidx, unsigned int first,
-			 unsigned int end);
+void hp_hostpage_tidy(struct hp_object *obj, struct hp_hostpage *hp);
 void hp_hostpage_announce(struct hp_object *obj, pgoff_t first, pgoff_t end);
 
 /* What a host page held and must be freed once its lock is dropped. */
@@ -356,6 +346,17 @@ static inline bool hp_hostpage_complete(const struct hp_hostpage *hp)
 {
 	lockdep_assert_held(&hp->lock);
 	return hp->nr_present == HP_SUBS;
+}
+
+static inline void hp_hostpage_set_present(struct hp_hostpage *hp,
+					   unsigned int first, unsigned int nr)
+{
+	lockdep_assert_held(&hp->lock);
+	if (nr == 1)
+		__set_bit(first, hp->bits->present);
+	else
+		bitmap_set(hp->bits->present, first, nr);
+	hp->nr_present += nr;
 }
 
 static inline u64 hp_object_states(struct hp_object *obj, enum hp_state state)
@@ -388,8 +389,6 @@ extern const struct vm_operations_struct hp_vm_ops;
 int hp_mmap(struct file *file, struct vm_area_struct *vma);
 void hp_wake_range(struct hp_object *obj, pgoff_t first, pgoff_t end);
 void hp_wake_all(struct hp_object *obj);
-int hp_wait_claim(struct hp_object *obj, pgoff_t tp, struct hp_channel *ch,
-		  unsigned long generation);
 
 /* event.c */
 void hp_events_init(struct hp_events *ev);
@@ -411,8 +410,6 @@ int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd);
 void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out);
 void hp_channel_stats(struct hp_channel *ch,
 		      struct hugepost_channel_stats *out);
-void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
-		   u32 *present, u32 *zero);
 
 /* poison.c */
 #ifdef CONFIG_MEMORY_FAILURE

@@ -101,41 +101,6 @@ void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out)
 	out->out_poisoned = atomic64_read(&count->poisoned);
 }
 
-/* Counts the states of the host pages that a cell stands for. */
-void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
-		   u32 *present, u32 *zero)
-{
-	unsigned long hidx;
-
-	for (hidx = 0; hidx < obj->nr_hostpages; hidx++) {
-		struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
-		u64 cell = div64_u64(hidx, per_cell);
-
-		if (!hp) {
-			hidx = (hidx / HP_CHUNK + 1) * HP_CHUNK - 1;
-			continue;
-		}
-		/* The host page's lock is the channels'. */
-		switch (data_race((enum hp_state)hp->state)) {
-		case HP_ASSEMBLING:
-		case HP_STAGING:
-			assembling[cell]++;
-			break;
-		case HP_PRESENT:
-			present[cell]++;
-			break;
-		case HP_ZERO:
-			zero[cell]++;
-			break;
-		default:
-			break;
-		}
-		if (fatal_signal_pending(current))
-			return;
-		cond_resched();
-	}
-}
-
 int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_stats *arg = &cmd->arg.stats;
