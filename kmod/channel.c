@@ -4,16 +4,16 @@
  *
  * Channels share no lock: they meet only in the host page that both fill.
  */
-#include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
+#include "channel.h"
 #include "control.h"
 #include "hugepost_trace.h"
 
 /* Target pages that are filled with one hold of a host page's lock. */
-#define HP_FILL_HOLD	16U
+#define HP_FILL_HOLD	32U
 
 /* A FILL under way; it ends when the channel's generation is another. */
 struct hp_fill_ctx {
@@ -32,13 +32,6 @@ hp_next_entry(const struct hp_fill_ctx *ctx)
 	return entries + ctx->arg->out_done;
 }
 
-static struct hp_channel *hp_channel_find(struct hp_object *obj, u32 index)
-{
-	if (index >= obj->nr_channels)
-		return NULL;
-	return &obj->channels[array_index_nospec(index, obj->nr_channels)];
-}
-
 static void hp_channel_forget(struct hp_channel *ch)
 {
 	ch->host_page = HUGEPOST_NO_PAGE;
@@ -46,48 +39,24 @@ static void hp_channel_forget(struct hp_channel *ch)
 	ch->all_zero = false;
 }
 
-/* Accounts @nr target pages of host page @hidx that this channel filled. */
-static void hp_channel_account(struct hp_channel *ch, unsigned long hidx,
-			       unsigned int nr, bool zero)
+static void hp_account_duplicates(struct hp_fill_ctx *ctx, unsigned int nr)
 {
-	if (ch->host_page != hidx) {
-		ch->host_page = hidx;
-		ch->host_page_filled = 0;
-		ch->all_zero = true;
-	}
-	ch->host_page_filled += nr;
-	ch->pages += nr;
-	if (zero)
-		ch->zero_pages += nr;
-	else
-		ch->all_zero = false;
+	ctx->ch->duplicates += nr;
+	ctx->arg->out_duplicates += nr;
 }
 
-/*
- * Copies target pages from user space, with page faults off. Returns how many
- * were copied: fewer if the source is not there.
- */
-static unsigned int hp_copy_run(struct folio *folio, unsigned int sub,
-				unsigned int nr, u64 src)
+/* Moves the entry on by @nr target pages. */
+static void hp_entry_done(struct hp_fill_ctx *ctx,
+			  struct hugepost_fill_entry *e, unsigned int nr)
 {
-	void *to = folio_address(folio) + ((size_t)sub << PAGE_SHIFT);
-	const void __user *from = u64_to_user_ptr(src);
-	size_t left;
-	unsigned int i;
+	u64 len = (u64)nr << PAGE_SHIFT;
 
-	if (!access_ok(from, nr * PAGE_SIZE))
-		return 0;
-	barrier_nospec();
-	if (nr == HP_FILL_HOLD) {
-		left = __copy_from_user_inatomic(to, from,
-						 HP_FILL_HOLD * PAGE_SIZE);
-		return nr - DIV_ROUND_UP(left, PAGE_SIZE);
-	}
-	for (i = 0; i < nr; i++)
-		if (__copy_from_user_inatomic(to + i * PAGE_SIZE,
-					      from + i * PAGE_SIZE, PAGE_SIZE))
-			break;
-	return i;
+	e->offset += len;
+	e->len -= len;
+	if (!(e->flags & HUGEPOST_FILL_ZERO))
+		e->src += len;
+	if (!e->len)
+		ctx->arg->out_done++;
 }
 
 /*
@@ -99,25 +68,34 @@ static unsigned int hp_write_run(struct hp_fill_ctx *ctx,
 				 unsigned int nr,
 				 const struct hugepost_fill_entry *e, int *ret)
 {
-	unsigned int i, done;
+	unsigned int i;
 
 	lockdep_assert_held(&hp->lock);
-	for (i = 0; i < nr && !hp_folio_poisoned(hp->folio, sub + i); i++)
-		;
-	if (!i)
-		*ret = -EHWPOISON;
-	nr = i;
+	if (unlikely(folio_test_has_hwpoisoned(hp->folio))) {
+		for (i = 0; i < nr && !hp_folio_poisoned(hp->folio, sub + i);)
+			i++;
+		if (!i)
+			*ret = -EHWPOISON;
+		nr = i;
+	}
 	if (e->flags & HUGEPOST_FILL_ZERO) {
 		for (i = 0; i < nr; i++)
 			hp_folio_clear(hp->folio, sub + i);
 		return nr;
 	}
-	done = hp_copy_run(hp->folio, sub, nr, e->src);
-	if (done < nr)
+	if (nr == HP_FILL_HOLD)
+		i = nr - DIV_ROUND_UP(hp_copy_pages(hp->folio, sub,
+						    HP_FILL_HOLD, e->src),
+				      PAGE_SIZE);
+	else
+		for (i = 0; i < nr; i++)
+			if (hp_copy_pages(hp->folio, sub + i, 1,
+					  e->src + i * PAGE_SIZE))
+				break;
+	if (i < nr)
 		*ret = -EFAULT;
-	ctx->ch->bytes += (u64)done << PAGE_SHIFT;
-	ctx->arg->out_bytes += (u64)done << PAGE_SHIFT;
-	return done;
+	ctx->arg->out_bytes += i * PAGE_SIZE;
+	return i;
 }
 
 /* How many of @nr target pages are present, or missing, as the first one is? */
@@ -134,27 +112,52 @@ static unsigned int hp_run_length(struct hp_hostpage *hp, unsigned int sub,
 }
 
 /*
- * Goes on to the next entry if it is one target page that follows in the same
- * way. If not, or if it cannot be read just now, @e is at its end.
+ * The way of most target pages: entries of one target page each that follow each
+ * other, up to @end. @e is the first of them; it is left at one that goes
+ * another way, or at its end. Returns where it ended.
  */
-static void hp_next_in_run(struct hp_fill_ctx *ctx,
-			   struct hugepost_fill_entry *e)
+static unsigned int hp_fill_singles(struct hp_fill_ctx *ctx,
+				    struct hp_hostpage *hp,
+				    unsigned long hidx, unsigned int first,
+				    unsigned int end,
+				    struct hugepost_fill_entry *e)
 {
+	const struct hugepost_fill_entry __user *next = hp_next_entry(ctx);
+	u32 filled = 0, left = ctx->arg->nr - ctx->arg->out_done;
+	unsigned int sub = first;
 	u64 offset = e->offset;
-	u32 flags = e->flags;
 
-	if (++ctx->arg->out_done == ctx->arg->nr)
-		return;
-	if (!hp_get_words(e, hp_next_entry(ctx), sizeof(*e)) ||
-	    e->offset != offset || e->len != PAGE_SIZE || e->flags != flags ||
-	    (flags & HUGEPOST_FILL_ZERO) || e->__reserved)
+	while (sub < end) {
+		if (!test_bit(sub, hp->bits->present)) {
+			if (hp_folio_poisoned(hp->folio, sub) ||
+			    hp_copy_pages(hp->folio, sub, 1, e->src))
+				break;
+			__set_bit(sub, hp->bits->present);
+			filled++;
+		}
+		sub++;
+		offset += PAGE_SIZE;
+		if (!--left || !hp_get_words(e, ++next, sizeof(*e)) ||
+		    e->offset != offset || !hp_is_single(e)) {
+			e->len = 0;
+			break;
+		}
+	}
+	if (sub == HP_SUBS) /* what follows was not checked to be in range */
 		e->len = 0;
+	hp->nr_present += filled;
+	ctx->arg->out_done += sub - first;
+	hp_account_duplicates(ctx, sub - first - filled);
+	ctx->arg->out_bytes += filled * PAGE_SIZE;
+	if (filled)
+		hp_channel_account(ctx->ch, hidx, filled, false);
+	return sub;
 }
 
 /*
- * Fills target pages from @first as the entries say, up to @end. @e is moved on
- * with what is done, to the next entries if they follow. Returns where it ended;
- * *@ret is -EAGAIN if the host page lacks memory.
+ * Fills target pages from @first as the entry says, up to @end. @e is moved on
+ * with what is done. Returns where it ended; *@ret is -EAGAIN if the host page
+ * lacks memory.
  */
 static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
 				 struct hp_hostpage *hp, unsigned long hidx,
@@ -163,17 +166,18 @@ static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
 {
 	const bool replace = e->flags & HUGEPOST_FILL_REPLACE;
 	const bool zero = e->flags & HUGEPOST_FILL_ZERO;
-	unsigned int sub, nr, filled = 0, replaced = 0;
-	struct hp_channel *ch = ctx->ch;
+	unsigned int sub = first, nr, filled = 0, replaced = 0;
 	bool present;
 
-	for (sub = first; sub < end && e->len && !*ret; sub += nr) {
+	if (hp->bits && hp->staged && hp_is_single(e))
+		sub = hp_fill_singles(ctx, hp, hidx, sub, end, e);
+
+	for (; sub < end && e->len && !*ret; sub += nr) {
 		nr = min_t(u64, e->len >> PAGE_SHIFT, end - sub);
 		present = hp_hostpage_present(hp, sub);
 		nr = hp_run_length(hp, sub, nr, present);
 		if (present && !replace) {
-			ch->duplicates += nr;
-			ctx->arg->out_duplicates += nr;
+			hp_account_duplicates(ctx, nr);
 		} else if (!present && !hp->bits) {
 			*ret = -EAGAIN;
 			break;
@@ -189,18 +193,13 @@ static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
 			filled += nr;
 		if (present && replace)
 			replaced += nr;
-
-		e->offset += (u64)nr << PAGE_SHIFT;
-		e->len -= (u64)nr << PAGE_SHIFT;
-		if (!zero)
-			e->src += (u64)nr << PAGE_SHIFT;
-		if (!e->len)
-			hp_next_in_run(ctx, e);
+		hp_entry_done(ctx, e, nr);
 	}
 	if (filled)
-		hp_channel_account(ch, hidx, filled, zero);
+		hp_channel_account(ctx->ch, hidx, filled, zero);
 	if (replaced) /* pairs with hp_object_filled() */
-		smp_store_release(&ch->replaced, ch->replaced + replaced);
+		smp_store_release(&ctx->ch->replaced,
+				  ctx->ch->replaced + replaced);
 	return sub;
 }
 
@@ -213,25 +212,22 @@ static bool hp_fill_zero(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
 	    !hp_hostpage_set_zero(ctx->obj, hp))
 		return false;
 	hp_channel_account(ctx->ch, hidx, HP_SUBS, true);
-	e->offset += HP_HOST_SIZE;
-	e->len -= HP_HOST_SIZE;
-	if (!e->len)
-		ctx->arg->out_done++;
+	hp_entry_done(ctx, e, HP_SUBS);
 	return true;
 }
 
 /*
- * Does a part of the entry, and maybe of those that follow it: what can be done
- * with one hold of the host page's lock. What is lacking is got without it.
+ * Does a part of the entry, and maybe of those that follow it, in one host page,
+ * with one hold of its lock after the other. What is lacking is got without it.
  */
 static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 {
 	unsigned long hidx = e->offset >> HP_HOST_SHIFT;
 	unsigned int first = (e->offset >> PAGE_SHIFT) % HP_SUBS;
-	unsigned int end = min(first + HP_FILL_HOLD, (unsigned int)HP_SUBS);
 	bool zero = e->flags & HUGEPOST_FILL_ZERO;
 	struct hp_object *obj = ctx->obj;
 	struct hp_leftover left = {};
+	unsigned int sub = first;
 	struct hp_hostpage *hp;
 	int ret = 0;
 
@@ -240,22 +236,26 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 		return -ENOMEM;
 
 	pagefault_disable();
-	spin_lock(&hp->lock);
-	if (hp_channel_reset_since(ctx->ch, ctx->generation))
-		ret = -ECANCELED;
-	else if (hp_fill_zero(ctx, hp, hidx, e))
-		end = HP_SUBS;
-	else
-		end = hp_fill_hold(ctx, hp, hidx, first, end, e, &ret);
-	if (hp_hostpage_complete(hp))
-		hp_hostpage_settle(obj, hp, &left);
-	spin_unlock(&hp->lock);
+	do {
+		spin_lock(&hp->lock);
+		if (hp_channel_reset_since(ctx->ch, ctx->generation))
+			ret = -ECANCELED;
+		else if (hp_fill_zero(ctx, hp, hidx, e))
+			sub = HP_SUBS;
+		else
+			sub = hp_fill_hold(ctx, hp, hidx, sub,
+					   min_t(unsigned long, HP_SUBS,
+						 sub + HP_FILL_HOLD), e, &ret);
+		if (hp_hostpage_complete(hp))
+			hp_hostpage_settle(obj, hp, &left);
+		spin_unlock(&hp->lock);
+	} while (!ret && e->len && sub < HP_SUBS && !need_resched());
 	pagefault_enable();
 
 	hp_leftover_free(obj, &left);
-	if (end > first)
+	if (sub > first)
 		hp_hostpage_announce(obj, hidx * HP_SUBS + first,
-				     hidx * HP_SUBS + end);
+				     hidx * HP_SUBS + sub);
 	if (ret == -EAGAIN)
 		ret = hp_hostpage_prepare(obj, hp, hidx, zero, &ctx->ch->spare);
 	else if (ret == -EFAULT &&

@@ -45,6 +45,16 @@ static inline struct folio *hp_compat_vma_alloc_folio(gfp_t gfp, int order,
 #endif
 }
 
+/* 6.18 gave the flags of pages and folios a type of their own. */
+static inline unsigned long hp_compat_page_flags(const struct page *page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+	return page->flags;
+#else
+	return page->flags.f;
+#endif
+}
+
 /* 6.7 (6.1.68) let a multicast group ask for a capability. */
 #ifndef GENL_MCAST_CAP_SYS_ADMIN
 #error "hugepost needs multicast groups that ask for a capability (6.1.68, 6.7)"

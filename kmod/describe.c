@@ -198,7 +198,7 @@ static void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
 			continue;
 		}
 		/* The host page's lock is the channels'. */
-		switch (data_race((enum hp_state)hp->state)) {
+		switch ((enum hp_state)READ_ONCE(hp->state)) {
 		case HP_ASSEMBLING:
 		case HP_STAGING:
 			assembling[cell]++;

@@ -7,26 +7,12 @@
 #include "private.h"
 #include "hugepost_trace.h"
 
-static bool hp_hostpage_populated(struct hp_hostpage *hp)
-{
-	bool ret;
-
-	spin_lock(&hp->lock);
-	ret = hp->nr_present;
-	spin_unlock(&hp->lock);
-	return ret;
-}
-
 /* Gets bits for a complete host page, which has none; -ENOMEM. */
 static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp)
 {
-	struct hp_bits *bits = NULL;
-	bool complete;
+	struct hp_bits *bits;
 
-	spin_lock(&hp->lock);
-	complete = hp_hostpage_complete(hp);
-	spin_unlock(&hp->lock);
-	if (!complete)
+	if (READ_ONCE(hp->nr_present) != HP_SUBS)
 		return 0;
 
 	bits = hp_bits_alloc(obj);
@@ -163,7 +149,7 @@ int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 			tp = hidx * HP_SUBS;
 			continue;
 		}
-		if (hp_hostpage_populated(hp))
+		if (READ_ONCE(hp->nr_present))
 			ret = hp_discard_in(obj, hp, hidx, tp - base,
 					    stop - base);
 		if (ret >= 0) {

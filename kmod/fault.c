@@ -315,7 +315,7 @@ static int hp_fault_materialise(struct hp_object *obj, struct vm_fault *vmf,
 	struct folio *folio = NULL;
 	struct hp_bits *none = NULL;
 
-	if (!hp_hostpage_has_folio(hp)) {
+	if (!READ_ONCE(hp->folio)) {
 		folio = hp_folio_alloc(obj, vmf->vma, vmf->address);
 		if (!folio)
 			return -ENOMEM;

@@ -74,19 +74,12 @@ void hp_leftover_free(struct hp_object *obj, struct hp_leftover *left)
 		hp_folio_free(obj, left->folio);
 }
 
-/* Tells everybody who cares that [first, end) changed. */
-void hp_hostpage_announce(struct hp_object *obj, pgoff_t first, pgoff_t end)
+/* Forgets the events of [first, end) and wakes who waits; see _announce(). */
+void hp_hostpage_wake(struct hp_object *obj, pgoff_t first, pgoff_t end)
 {
-	/*
-	 * Pairs with hp_fault_wait(): either it sees the new state, or its
-	 * event is seen here.
-	 */
+	hp_events_drop(obj, first, end);
+	/* Either a waiter sees that its event is gone, or it is seen to wait. */
 	smp_mb();
-	if (!xa_empty(&obj->events.pending)) {
-		hp_events_drop(obj, first, end);
-		/* Either it sees its event gone, or is seen here to wait. */
-		smp_mb();
-	}
 	hp_wake_range(obj, first, end);
 }
 
@@ -130,17 +123,6 @@ static bool hp_to_clear(struct hp_hostpage *hp, const unsigned long *cleared,
 	else
 		bitmap_zero(todo, HP_SUBS);
 	return bitmap_andnot(todo, todo, cleared, HP_SUBS);
-}
-
-/* Does the host page hold a folio, the guest's or a reserve? */
-bool hp_hostpage_has_folio(struct hp_hostpage *hp)
-{
-	bool ret;
-
-	spin_lock(&hp->lock);
-	ret = hp->folio;
-	spin_unlock(&hp->lock);
-	return ret;
 }
 
 /* Hands *@bits over to a host page that can use them. */
@@ -218,14 +200,10 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 {
 	struct folio *folio = NULL;
 	struct hp_bits *bits = NULL;
-	bool need_folio, need_bits;
+	bool need_folio = !zero && !READ_ONCE(hp->staged);
+	bool need_bits = !READ_ONCE(hp->bits);
 
-	spin_lock(&hp->lock);
-	need_folio = !zero && !hp->staged;
-	need_bits = !hp->bits;
-	spin_unlock(&hp->lock);
-
-	if (need_folio && !hp_hostpage_has_folio(hp)) {
+	if (need_folio && !READ_ONCE(hp->folio)) {
 		folio = hp_folio_alloc_fill(obj, hidx, spare);
 		if (!folio)
 			return -ENOMEM;

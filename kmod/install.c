@@ -41,17 +41,12 @@ static enum hp_mapped hp_how_mapped(struct mm_struct *mm, unsigned long addr)
 static bool hp_tp_complete(struct hp_object *obj, unsigned long hidx)
 {
 	struct hp_hostpage *hp;
-	bool ret;
 
 	if (hidx >= obj->nr_hostpages)
 		return false;
 	hp = hp_hostpage_find(obj, hidx);
-	if (!hp)
-		return false;
-	spin_lock(&hp->lock);
-	ret = hp_hostpage_complete(hp) && hp->staged;
-	spin_unlock(&hp->lock);
-	return ret;
+	return hp && READ_ONCE(hp->nr_present) == HP_SUBS &&
+	       READ_ONCE(hp->staged);
 }
 
 /*

@@ -126,7 +126,7 @@ int hp_respond(struct hp_ucmd *cmd)
 	return 0;
 }
 
-static long hp_ioctl(struct file *file, unsigned int nr, unsigned long uarg)
+long hp_ioctl_any(struct file *file, unsigned int nr, unsigned long uarg)
 {
 	struct hp_object *obj = file->private_data;
 	const struct hp_ioctl_op *op;
@@ -164,6 +164,13 @@ static long hp_ioctl(struct file *file, unsigned int nr, unsigned long uarg)
 	if (hp_respond(&cmd) && !ret)
 		ret = -EFAULT;
 	return ret;
+}
+
+static long hp_ioctl(struct file *file, unsigned int nr, unsigned long uarg)
+{
+	if (nr == HUGEPOST_FILL)
+		return hp_fill_ioctl(file, nr, uarg);
+	return hp_ioctl_any(file, nr, uarg);
 }
 
 static const struct file_operations hp_fops = {

@@ -8,7 +8,6 @@
  * cgroup that set the object up, and are not cleared: what reads them before
  * they were filled would see another's data, so nothing may.
  */
-#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -157,11 +156,14 @@ struct folio *hp_folio_alloc_fill(struct hp_object *obj, unsigned long hidx,
  */
 void hp_folio_check(struct folio *folio)
 {
+	unsigned long flags = 0;
 	unsigned int i;
 
+#pragma GCC unroll 8
 	for (i = 0; i < HP_SUBS; i++)
-		if (unlikely(PageHWPoison(folio_page(folio, i))))
-			folio_set_has_hwpoisoned(folio);
+		flags |= hp_compat_page_flags(folio_page(folio, i));
+	if (unlikely(flags & __PG_HWPOISON))
+		folio_set_has_hwpoisoned(folio);
 }
 
 /*
@@ -206,16 +208,7 @@ void hp_bits_free(struct hp_object *obj, struct hp_bits *bits)
 	kfree(bits);
 }
 
-/* The state of a host page, NULL if it never had any: it is empty then. */
-struct hp_hostpage *hp_hostpage_find(struct hp_object *obj, unsigned long hidx)
-{
-	unsigned long c = array_index_nospec(hidx / HP_CHUNK, obj->nr_chunks);
-	struct hp_chunk *chunk = READ_ONCE(obj->chunks[c]);
-
-	return chunk ? &chunk->pages[hidx % HP_CHUNK] : NULL;
-}
-
-/* The same, made if need be; NULL if there is no memory for it. */
+/* The state of a host page, made if need be; NULL if there is no memory. */
 struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 {
 	struct hp_chunk **slot = &obj->chunks[hidx / HP_CHUNK];

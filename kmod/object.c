@@ -284,15 +284,3 @@ int hp_object_setup_default(struct hp_object *obj, u64 length)
 	mutex_unlock(&obj->setup_lock);
 	return ret == -EBUSY ? 0 : ret;
 }
-
-/* Is the range made of whole target pages of the object? */
-int hp_check_range(struct hp_object *obj, u64 offset, u64 length)
-{
-	u64 end;
-
-	if (!length || !PAGE_ALIGNED(offset | length))
-		return -EINVAL;
-	if (check_add_overflow(offset, length, &end) || end > obj->length)
-		return -ERANGE;
-	return 0;
-}

@@ -33,6 +33,7 @@
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/fs.h>
+#include <linux/nospec.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/memcontrol.h>
@@ -99,7 +100,7 @@ struct hp_hostpage {
 	struct hp_bits *bits;
 };
 
-#define HP_CHUNK	(PAGE_SIZE / sizeof(struct hp_hostpage))
+#define HP_CHUNK	((u32)(PAGE_SIZE / sizeof(struct hp_hostpage)))
 
 struct hp_chunk {
 	struct hp_hostpage pages[HP_CHUNK];
@@ -121,7 +122,6 @@ struct hp_channel {
 	bool all_zero;
 	u64 pages;
 	u64 zero_pages;
-	u64 bytes;
 	u64 duplicates;
 	u64 replaced;
 	u64 resets;
@@ -262,6 +262,7 @@ static __always_inline bool hp_get_words(void *to, const void __user *from,
 
 	if (!user_read_access_begin(src, size))
 		return false;
+#pragma GCC unroll 8
 	for (i = 0; i < size / sizeof(*dst); i++)
 		unsafe_get_user(dst[i], src + i, fault);
 	user_read_access_end();
@@ -275,6 +276,7 @@ fault:
 struct inode *hp_inode_alloc(void);
 int hp_respond(struct hp_ucmd *cmd);
 bool hp_is_device(struct file *file);
+long hp_ioctl_any(struct file *file, unsigned int nr, unsigned long uarg);
 
 /* object.c */
 extern struct xarray hp_objects;
@@ -287,7 +289,18 @@ void hp_object_release(struct hp_object *obj);
 void hp_object_put(struct hp_object *obj);
 int hp_object_setup(struct hp_object *obj, struct hp_ucmd *cmd);
 int hp_object_setup_default(struct hp_object *obj, u64 length);
-int hp_check_range(struct hp_object *obj, u64 offset, u64 length);
+
+/* Is the range made of whole target pages of the object? */
+static inline int hp_check_range(struct hp_object *obj, u64 offset, u64 length)
+{
+	u64 end;
+
+	if (!length || !PAGE_ALIGNED(offset | length))
+		return -EINVAL;
+	if (check_add_overflow(offset, length, &end) || end > obj->length)
+		return -ERANGE;
+	return 0;
+}
 
 static inline void hp_object_get(struct hp_object *obj)
 {
@@ -310,8 +323,18 @@ void hp_folio_check(struct folio *folio);
 void hp_folio_clear(struct folio *folio, unsigned int sub);
 struct hp_bits *hp_bits_alloc(struct hp_object *obj);
 void hp_bits_free(struct hp_object *obj, struct hp_bits *bits);
-struct hp_hostpage *hp_hostpage_find(struct hp_object *obj, unsigned long hidx);
 struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx);
+
+/* The state of a host page, NULL if it never had any: it is empty then. */
+static inline struct hp_hostpage *hp_hostpage_find(struct hp_object *obj,
+						   unsigned long hidx)
+{
+	u32 nr = hidx; /* no division of 64 bits: HP_LENGTH_MAX */
+	unsigned long c = array_index_nospec(nr / HP_CHUNK, obj->nr_chunks);
+	struct hp_chunk *chunk = READ_ONCE(obj->chunks[c]);
+
+	return chunk ? &chunk->pages[nr % HP_CHUNK] : NULL;
+}
 
 /* Is the target page lost to a memory error? */
 static inline bool hp_folio_poisoned(struct folio *folio, unsigned int sub)
@@ -321,8 +344,8 @@ static inline bool hp_folio_poisoned(struct folio *folio, unsigned int sub)
 }
 
 /* hostpage.c */
+void hp_hostpage_wake(struct hp_object *obj, pgoff_t first, pgoff_t end);
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp);
-bool hp_hostpage_has_folio(struct hp_hostpage *hp);
 bool hp_hostpage_set_zero(struct hp_object *obj, struct hp_hostpage *hp);
 int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 			unsigned long hidx, bool zero, struct folio **spare);
@@ -330,7 +353,6 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 			     unsigned long hidx, struct folio *own,
 			     struct hp_bits **bits);
 void hp_hostpage_tidy(struct hp_object *obj, struct hp_hostpage *hp);
-void hp_hostpage_announce(struct hp_object *obj, pgoff_t first, pgoff_t end);
 
 /* What a host page held and must be freed once its lock is dropped. */
 struct hp_leftover {
@@ -369,6 +391,19 @@ static inline u64 hp_object_complete(struct hp_object *obj)
 	return atomic64_read(&obj->count.complete);
 }
 
+/* Tells everybody who cares that [first, end) changed. */
+static inline void hp_hostpage_announce(struct hp_object *obj, pgoff_t first,
+					pgoff_t end)
+{
+	/*
+	 * Pairs with hp_fault_wait(): either it sees the new state, or its
+	 * event is seen here. Nobody waits without one.
+	 */
+	smp_mb();
+	if (!xa_empty(&obj->events.pending))
+		hp_hostpage_wake(obj, first, end);
+}
+
 static inline bool hp_hostpage_present(const struct hp_hostpage *hp,
 				       unsigned int sub)
 {
@@ -382,6 +417,9 @@ int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd);
 /* channel.c */
 int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd);
 int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd);
+
+/* short.c */
+long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* fault.c */
 extern const struct vm_operations_struct hp_vm_ops;

@@ -63,16 +63,12 @@ static u64 hp_next_report(struct hp_object *obj, u64 complete)
 }
 
 /*
- * At the end of a FILL that has filled: was it the first one, or are enough host
- * pages complete to be told of? What was told is not told again until ARM, so
- * that there are no more events than steps in 100 %, whatever is discarded.
+ * What was told is not told again until ARM, so that there are no more events
+ * than steps in 100 %, whatever is discarded.
  */
-void hp_report_progress(struct hp_object *obj)
+void hp_report_change(struct hp_object *obj)
 {
 	u64 complete;
-
-	if (likely(hp_object_complete(obj) < READ_ONCE(obj->next_report)))
-		return;
 
 	mutex_lock(&obj->arm_lock);
 	complete = hp_object_complete(obj);

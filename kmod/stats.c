@@ -25,13 +25,15 @@ void hp_channel_stats(struct hp_channel *ch,
 		      struct hugepost_channel_stats *out)
 {
 	u64 host_page = READ_ONCE(ch->host_page);
+	u64 zero_pages = READ_ONCE(ch->zero_pages);
+	u64 pages = READ_ONCE(ch->pages);
 
 	*out = (struct hugepost_channel_stats){
 		.host_page = HUGEPOST_NO_PAGE,
 		.busy = test_bit(0, &ch->busy),
-		.pages = READ_ONCE(ch->pages),
-		.zero_pages = READ_ONCE(ch->zero_pages),
-		.bytes = READ_ONCE(ch->bytes),
+		.pages = pages,
+		.zero_pages = zero_pages,
+		.bytes = (pages - zero_pages) << PAGE_SHIFT,
 		.duplicates = READ_ONCE(ch->duplicates),
 		.replaced = READ_ONCE(ch->replaced),
 		.resets = READ_ONCE(ch->resets),

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hugepost: what both ways of a FILL share.
+ */
+#ifndef HUGEPOST_CHANNEL_H
+#define HUGEPOST_CHANNEL_H
+
+#include <linux/nospec.h>
+
+#include "private.h"
+
+static inline struct hp_channel *hp_channel_find(struct hp_object *obj,
+						 u32 index)
+{
+	if (index >= obj->nr_channels)
+		return NULL;
+	return &obj->channels[array_index_nospec(index, obj->nr_channels)];
+}
+
+/* Accounts @nr target pages of host page @hidx that this channel filled. */
+static inline void hp_channel_account(struct hp_channel *ch,
+				      unsigned long hidx, unsigned int nr,
+				      bool zero)
+{
+	if (ch->host_page != hidx) {
+		ch->host_page = hidx;
+		ch->host_page_filled = 0;
+		ch->all_zero = true;
+	}
+	ch->host_page_filled += nr;
+	ch->pages += nr;
+	if (zero)
+		ch->zero_pages += nr;
+	else
+		ch->all_zero = false;
+}
+
+/* One target page of other bytes than zeros, not to replace anything? */
+static inline bool hp_is_single(const struct hugepost_fill_entry *e)
+{
+	return e->len == PAGE_SIZE && !e->flags && !e->__reserved;
+}
+
+/*
+ * Copies target pages from user space, with page faults off; @nr is a constant,
+ * which spares a check of the copy's size. Returns how many bytes are not copied.
+ */
+static __always_inline unsigned long hp_copy_pages(struct folio *folio,
+						  unsigned int sub,
+						  unsigned int nr, u64 src)
+{
+	void *to = folio_address(folio) + ((size_t)sub << PAGE_SHIFT);
+	const void __user *from = u64_to_user_ptr(src);
+
+	if (!access_ok(from, nr * PAGE_SIZE))
+		return nr * PAGE_SIZE;
+	barrier_nospec();
+	return __copy_from_user_inatomic(to, from, nr * PAGE_SIZE);
+}
+
+#endif /* HUGEPOST_CHANNEL_H */
