@@ -30,9 +30,58 @@ struct hp_event_file {
 
 void hp_events_init(struct hp_events *ev)
 {
-	xa_init(&ev->pending);
+	spin_lock_init(&ev->lock);
+	ev->pending = RB_ROOT;
 	INIT_LIST_HEAD(&ev->queue);
 	init_waitqueue_head(&ev->poll);
+}
+
+struct hp_event_range {
+	u64 first, end;
+};
+
+static int hp_event_compare(const void *key, const struct rb_node *node)
+{
+	u64 offset = rb_entry(node, struct hp_event_entry, node)->event.offset;
+	const struct hp_event_range *range = key;
+
+	if (range->end <= offset)
+		return -1;
+	return range->first > offset;
+}
+
+static int hp_event_compare_nodes(struct rb_node *a, const struct rb_node *b)
+{
+	u64 offset = rb_entry(a, struct hp_event_entry, node)->event.offset;
+	struct hp_event_range range = { offset, offset + PAGE_SIZE };
+
+	return hp_event_compare(&range, b);
+}
+
+/* An event of target pages [first, end), NULL if there is none. */
+static struct hp_event_entry *hp_event_find(struct hp_events *ev, pgoff_t first,
+					    pgoff_t end)
+{
+	struct hp_event_range range = {
+		.first = (u64)first << PAGE_SHIFT,
+		.end = min_t(u64, end, ULONG_MAX >> PAGE_SHIFT) << PAGE_SHIFT,
+	};
+	struct rb_node *node;
+
+	lockdep_assert_held(&ev->lock);
+	node = rb_find(&range, &ev->pending, hp_event_compare);
+	return rb_entry_safe(node, struct hp_event_entry, node);
+}
+
+bool hp_event_pending(struct hp_object *obj, pgoff_t tp)
+{
+	struct hp_events *ev = &obj->events;
+	bool ret;
+
+	spin_lock(&ev->lock);
+	ret = hp_event_find(ev, tp, tp + 1);
+	spin_unlock(&ev->lock);
+	return ret;
 }
 
 /*
@@ -43,24 +92,20 @@ void hp_events_drop(struct hp_object *obj, pgoff_t first, pgoff_t end)
 {
 	struct hp_events *ev = &obj->events;
 	struct hp_event_entry *entry, *next;
-	unsigned long tp = first;
 	unsigned int nr;
-
-	if (xa_empty(&ev->pending))
-		return;
 
 	do {
 		LIST_HEAD(dropped);
 
-		xa_lock(&ev->pending);
+		spin_lock(&ev->lock);
 		for (nr = 0; nr < HP_DROP_BATCH; nr++) {
-			entry = xa_find(&ev->pending, &tp, end - 1, XA_PRESENT);
+			entry = hp_event_find(ev, first, end);
 			if (!entry)
 				break;
-			__xa_erase(&ev->pending, tp);
+			rb_erase(&entry->node, &ev->pending);
 			list_move(&entry->queue, &dropped);
 		}
-		xa_unlock(&ev->pending);
+		spin_unlock(&ev->lock);
 
 		list_for_each_entry_safe(entry, next, &dropped, queue)
 			kfree(entry);
@@ -76,9 +121,9 @@ int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf)
 {
 	struct hp_events *ev = &obj->events;
 	struct hp_event_entry *entry;
-	int ret;
+	bool queued = false;
 
-	if (xa_load(&ev->pending, vmf->pgoff))
+	if (hp_event_pending(obj, vmf->pgoff))
 		return 0;
 
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
@@ -96,21 +141,18 @@ int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf)
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		entry->event.access |= HUGEPOST_ACCESS_NOWAIT;
 
-	xa_lock(&ev->pending);
-	ret = __xa_insert(&ev->pending, vmf->pgoff, entry, GFP_KERNEL_ACCOUNT);
-	smp_mb(); /* pairs with hp_leave_armed() */
-	if (!ret && hp_mode(obj) != HUGEPOST_MODE_ARMED) {
-		/* Whoever ended the armed mode has dropped all events. */
-		__xa_erase(&ev->pending, vmf->pgoff);
-		ret = -EBUSY;
-	}
-	if (!ret)
+	spin_lock(&ev->lock);
+	/* Whoever ends the armed mode drops all events after that. */
+	if (hp_mode(obj) == HUGEPOST_MODE_ARMED &&
+	    !rb_find_add(&entry->node, &ev->pending, hp_event_compare_nodes)) {
 		list_add_tail(&entry->queue, &ev->queue);
-	xa_unlock(&ev->pending);
+		queued = true;
+	}
+	spin_unlock(&ev->lock);
 
-	if (ret) {
+	if (!queued) {
 		kfree(entry);
-		return ret == -EBUSY ? 0 : ret;
+		return 0;
 	}
 	atomic64_inc(&obj->count.events);
 	trace_hugepost_event(obj, vmf);
@@ -170,7 +212,7 @@ static bool hp_event_take(struct hp_event_file *ef,
 	struct hp_events *ev = &ef->obj->events;
 	struct hp_event_entry *entry;
 
-	xa_lock(&ev->pending);
+	spin_lock(&ev->lock);
 	entry = hp_event_ended(ef) ? NULL :
 		list_first_entry_or_null(&ev->queue, struct hp_event_entry,
 					 queue);
@@ -178,7 +220,7 @@ static bool hp_event_take(struct hp_event_file *ef,
 		list_del_init(&entry->queue);
 		*event = entry->event;
 	}
-	xa_unlock(&ev->pending);
+	spin_unlock(&ev->lock);
 	return entry;
 }
 
@@ -189,11 +231,12 @@ static void hp_event_untake(struct hp_event_file *ef,
 	struct hp_events *ev = &ef->obj->events;
 	struct hp_event_entry *entry;
 
-	xa_lock(&ev->pending);
-	entry = xa_load(&ev->pending, event->offset >> PAGE_SHIFT);
+	spin_lock(&ev->lock);
+	entry = hp_event_find(ev, event->offset >> PAGE_SHIFT,
+			      (event->offset >> PAGE_SHIFT) + 1);
 	if (entry && list_empty(&entry->queue))
 		list_add(&entry->queue, &ev->queue);
-	xa_unlock(&ev->pending);
+	spin_unlock(&ev->lock);
 	wake_up_interruptible_poll(&ev->poll, EPOLLIN);
 }
 
@@ -350,9 +393,9 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 	if (old == HUGEPOST_MODE_ARMED)
 		return -EBUSY;
 
-	xa_lock(&obj->events.pending);
+	spin_lock(&obj->events.lock);
 	ef->serial = ++obj->events.serial;
-	xa_unlock(&obj->events.pending);
+	spin_unlock(&obj->events.lock);
 
 	WRITE_ONCE(obj->mode, HUGEPOST_MODE_ARMED);
 	smp_mb(); /* pairs with hp_fill_entry() */

@@ -148,7 +148,7 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	smp_mb();
 	present = hp_tp_present(obj, vmf->pgoff);
 	wait = !present && hp_mode(obj) == HUGEPOST_MODE_ARMED &&
-	       xa_load(&obj->events.pending, vmf->pgoff);
+	       hp_event_pending(obj, vmf->pgoff);
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
 		if (present)
 			hp_hostpage_announce(obj, vmf->pgoff, vmf->pgoff + 1);

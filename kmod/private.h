@@ -21,7 +21,7 @@
  *	  folio lock
  *
  *	arm_lock
- *	  xa_lock of hp_events.pending
+ *	  hp_events.lock
  *	  hp_waitqueue lock
  *
  * A channel's busy bit is taken before all of them and is never waited for.
@@ -40,6 +40,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
@@ -129,16 +130,18 @@ struct hp_channel {
 
 /* A missing target page that somebody touched; lives until it is present. */
 struct hp_event_entry {
+	struct rb_node node;	/* in hp_events.pending */
 	struct list_head queue;	/* on hp_events.queue until it is read */
 	struct hugepost_event event;
 };
 
 /*
- * Events of an object. The xa_lock of @pending guards all fields but @poll.
- * A new ARM makes a new @serial: descriptors of an older one read end-of-file.
+ * Events of an object. A new ARM makes a new @serial: descriptors of an older
+ * one read end-of-file.
  */
 struct hp_events {
-	struct xarray pending;	/* tp -> struct hp_event_entry */
+	spinlock_t lock;	/* guards all fields but @poll */
+	struct rb_root pending;	/* by offset */
 	struct list_head queue;	/* those not read yet, oldest first */
 	wait_queue_head_t poll;	/* readers and pollers of the descriptor */
 	u64 serial;
@@ -400,7 +403,7 @@ static inline void hp_hostpage_announce(struct hp_object *obj, pgoff_t first,
 	 * event is seen here. Nobody waits without one.
 	 */
 	smp_mb();
-	if (!xa_empty(&obj->events.pending))
+	if (!RB_EMPTY_ROOT(&obj->events.pending))
 		hp_hostpage_wake(obj, first, end);
 }
 
@@ -431,6 +434,7 @@ void hp_wake_all(struct hp_object *obj);
 /* event.c */
 void hp_events_init(struct hp_events *ev);
 void hp_events_drop(struct hp_object *obj, pgoff_t first, pgoff_t end);
+bool hp_event_pending(struct hp_object *obj, pgoff_t tp);
 int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf);
 void hp_disarm_object(struct hp_object *obj);
 int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd);

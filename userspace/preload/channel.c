@@ -27,6 +27,7 @@ static void slot_release(void *arg)
 
 	atomic_fetch_and(&slots_used, ~(1ULL << number));
 	slot = NO_SLOT;
+	hps_quick_forget();
 }
 
 static int slot_take(void)
@@ -53,6 +54,12 @@ static int slot_take(void)
 void hps_channel_init(void)
 {
 	have_key = !pthread_key_create(&slot_key, slot_release);
+}
+
+int hps_channel_of(const struct hps_object *obj)
+{
+	return slot == NO_SLOT || slot == ANY_SLOT ? -1 : (int)((unsigned int)slot %
+								obj->nr_channels);
 }
 
 int hps_fill(struct hps_object *obj, uint64_t offset, const void *src, uint64_t len,

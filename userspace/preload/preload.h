@@ -174,6 +174,8 @@ int hps_discard_addr(void *addr, size_t len);
 
 /* --- channel.c: each thread fills through a channel of its own -------------- */
 
+/* The channel that the caller fills @obj through, or -1 if it has none of its own. */
+int hps_channel_of(const struct hps_object *obj);
 /* As hugepost_channel_fill(). */
 int hps_fill(struct hps_object *obj, uint64_t offset, const void *src, uint64_t len,
 	     uint32_t flags, struct hugepost_fill_result *result);
@@ -195,6 +197,20 @@ struct hps_uffd {
 	bool failed;		/* a page could not be filled */
 	struct hps_ranges registered;
 };
+
+/* --- quick.c: the short way of UFFDIO_COPY ------------------------------------ */
+
+/* Counts changes of ranges and of virtual userfaultfds; under hps_lock. */
+extern atomic_uint hps_changes;
+
+/* False: to go the long way. Else the call's own result is in *@ret, and errno. */
+bool hps_quick_copy(int uffd, struct uffdio_copy *copy, int *ret);
+/* Remembers a registered range of @uffd for a thread that knows none; under hps_lock. */
+void hps_quick_learn(int uffd, const struct hps_range *range, uint32_t channel);
+/* Forgets what the thread knows; without hps_lock. */
+void hps_quick_forget(void);
+/* In the child, which has none of the parent's objects. */
+void hps_quick_forked(void);
 
 extern const unsigned int hps_uffd_max;
 

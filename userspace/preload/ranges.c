@@ -61,6 +61,7 @@ int hps_ranges_add(struct hps_ranges *ranges, const struct hps_range *range)
 
 	if (make_room(ranges, 1))
 		return -ENOMEM;
+	atomic_fetch_add(&hps_changes, 1);
 	memmove(ranges->list + at + 1, ranges->list + at,
 		(ranges->nr - at) * sizeof(*ranges->list));
 	ranges->list[at] = *range;
@@ -98,6 +99,7 @@ int hps_ranges_remove(struct hps_ranges *ranges, uintptr_t start, uintptr_t end,
 	if (make_room(ranges, 2) || make_room(gone, last - first + 2))
 		return -ENOMEM;
 
+	atomic_fetch_add(&hps_changes, 1);
 	if (ranges->list[first].start < start) {
 		split(ranges, first, start);
 		first++;
@@ -144,6 +146,8 @@ void hps_ranges_put(struct hps_ranges *gone)
 {
 	unsigned int i;
 
+	if (gone->nr)
+		hps_quick_forget();
 	for (i = 0; i < gone->nr; i++)
 		hps_object_put(gone->list[i].obj);
 	free(gone->list);

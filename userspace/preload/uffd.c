@@ -148,6 +148,7 @@ void hps_uffd_close(int fd)
 	uffd = slots[fd];
 	if (uffd) {
 		slots[fd] = NULL;
+		atomic_fetch_add(&hps_changes, 1);
 		uffd->fds--;
 		atomic_fetch_sub(&hps_active, 1);
 	}
@@ -159,6 +160,7 @@ void hps_uffd_close(int fd)
 	if (!uffd)
 		return;
 
+	hps_quick_forget();
 	if (gone.nr)
 		hps_log(HPS_WARN, "userfaultfd %d is closed with memory registered", fd);
 	for (i = 0; i < gone.nr; i++)
@@ -172,6 +174,7 @@ void hps_uffd_forked(void)
 {
 	memset(slots, 0, top_slot * sizeof(slots[0]));
 	top_slot = 0;
+	hps_quick_forked();
 }
 
 void hps_uffd_unmapped(uintptr_t start, uintptr_t end)
@@ -367,16 +370,35 @@ static int adapt(struct hps_uffd *uffd, unsigned long request, void *arg)
 	}
 }
 
+/* The next target page is likely to be of the same range. */
+static void learn(int fd, struct hps_uffd *uffd, const struct uffdio_copy *copy)
+{
+	struct hps_range *found;
+	int channel;
+
+	hps_quick_forget();
+	hps_enter();
+	found = hps_ranges_find(&uffd->registered, copy->dst, copy->dst + copy->len);
+	channel = found ? hps_channel_of(found->obj) : -1;
+	if (channel >= 0 && slots[fd] == uffd)
+		hps_quick_learn(fd, found, (uint32_t)channel);
+	hps_leave();
+}
+
 int hps_uffd_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct hps_uffd *uffd;
 	int ret;
 
+	if (request == UFFDIO_COPY && hps_quick_copy(fd, arg, &ret))
+		return ret;
 	/* Other requests are for the descriptor that the program holds. */
 	uffd = _IOC_TYPE(request) == UFFDIO ? uffd_get(fd) : NULL;
 	if (!uffd)
 		return hps_real()->ioctl(fd, request, arg);
 	ret = adapt(uffd, request, arg);
+	if (!ret && request == UFFDIO_COPY)
+		learn(fd, uffd, arg);
 	/* Ordinary memory: before anything can come of it, it is watched for. */
 	if (ret == 1 && request == UFFDIO_REGISTER && hps_watch_real(uffd))
 		ret = -ENOMEM;
