@@ -5,11 +5,14 @@
  *
  * usage: fault
  *
- * Needs the module, and 72 free huge pages of 2 MiB (vm.nr_hugepages). All
+ * Needs root, the module, and 72 free huge pages of 2 MiB (vm.nr_hugepages). All
  * handlers are alike: one thread that blocks in read() of up to 64 events and
- * fills what they tell of.
+ * fills what they tell of. Who touches has a higher priority than who handles,
+ * so that it goes on at once, and who runs when is not the scheduler's choice.
  */
 #include "peers.h"
+
+#include <sched.h>
 
 #define EVENTS		64
 #define THREADS_MAX	64
@@ -140,10 +143,22 @@ static char *place(size_t i)
 	return memory + i / (SUBS - 1) * HP + i % (SUBS - 1) * TP;
 }
 
+static void set_priority(int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+	int ret = pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+
+	if (ret) {
+		errno = ret;
+		die("a real-time priority");
+	}
+}
+
 static void *handler(void *arg)
 {
 	size_t done = 0;
 
+	set_priority(1);
 	while (done < method->touches)
 		done += method->serve(handler_fd, memory);
 	return NULL;
@@ -153,6 +168,7 @@ static void *toucher(void *arg)
 {
 	size_t i;
 
+	set_priority(2);
 	pthread_barrier_wait(&begin);
 	for (i = (uintptr_t)arg; i < method->touches; i += nr_threads) {
 		uint64_t start = now();
@@ -178,8 +194,9 @@ static void run(void)
 	for (i = 0; i < nr_threads; i++)
 		if (pthread_create(&threads[i], NULL, toucher, (void *)i))
 			die("a thread");
-	pthread_barrier_wait(&begin);
+	/* They run as soon as they are let go. */
 	start = now();
+	pthread_barrier_wait(&begin);
 	for (i = 0; i < nr_threads; i++)
 		pthread_join(threads[i], NULL);
 	if (nr_threads > 1)
