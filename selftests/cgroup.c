@@ -240,7 +240,7 @@ TEST_F(cgroup, state)
 	EXPECT_GT(hp_stats(self->fd).out_zero, 0);
 
 	/* The rest is done when there is room. */
-	ASSERT_EQ(write_file(self->path, "memory.max", "64M"), 0);
+	ASSERT_EQ(write_file(self->path, "memory.max", "256M"), 0);
 	EXPECT_EQ(hp_fill_entries(self->fd, 0, &e, 1, &out), 0);
 	EXPECT_EQ(hp_stats(self->fd).out_zero, e.len / HP);
 }
