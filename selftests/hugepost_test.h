@@ -30,7 +30,18 @@
 
 #include <linux/hugepost.h>
 
+/* How many times as long as elsewhere may a test take on this kernel? */
+static inline unsigned int hp_slowness(void)
+{
+	const char *slowness = getenv("HUGEPOST_SLOWNESS");
+
+	return slowness ? (unsigned int)atoi(slowness) : 1;
+}
+
+/* The harness has no other way: it ends a test by an alarm. */
+#define alarm(seconds) alarm((seconds) * hp_slowness())
 #include "kselftest_harness.h"
+#undef alarm
 
 /* An emulated machine with other work to do is slow; a hang takes for ever. */
 #undef TEST_TIMEOUT_DEFAULT
