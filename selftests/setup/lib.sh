@@ -64,6 +64,12 @@ kernel_version() {
 		die "kernel $1 is not set up: run selftests/setup/setup"
 }
 
+# Is it a kernel that looks for bugs (see debug.sh)? It is slower, and needs more
+# memory.
+is_debug() {
+	[ "${1%-debug}" != "$1" ]
+}
+
 # The program of a QEMU of the list.
 qemu_path() {
 	local path=$CACHE/qemu/$1/qemu-system-x86_64
