@@ -42,6 +42,27 @@ log_is_clean() {
 	! new_trouble
 }
 
+# A pointer may be on its way when it is looked for: only what is unreferenced
+# twice is lost.
+nothing_leaked() {
+	local leaks=/sys/kernel/debug/kmemleak lost
+
+	echo scan >"$leaks"
+	[ -z "$(<"$leaks")" ] || {
+		sleep 5
+		echo scan >"$leaks"
+	}
+	lost=$(<"$leaks")
+	echo clear >"$leaks"
+	printf '%s' "$lost"
+	[ -z "$lost" ]
+}
+
+# The first report is lockdep's last.
+lockdep_is_on() {
+	grep -q 'debug_locks: *1' /proc/lockdep_stats
+}
+
 # Memory that nothing accounts for, in KiB: what a driver takes page by page and
 # does not give back ends up here, while caches and processes do not matter. Free
 # pages on the CPUs' own lists are in zoneinfo only.
@@ -124,6 +145,9 @@ begin_checks() {
 	new_trouble >/dev/null
 	load && unload
 	settle
+	debug_checks=()
+	[ ! -e /sys/kernel/debug/kmemleak ] || debug_checks+=(nothing_leaked)
+	[ ! -e /proc/lockdep_stats ] || debug_checks+=(lockdep_is_on)
 	before=$(unaccounted)
 	before_huge=$(free_huge)
 	before_hugetlb=$(hugetlb_free)
