@@ -17,7 +17,7 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 DKMSDIR	?= /usr/src/hugepost-$(VERSION)
 
 .PHONY: all modules userspace sources setup demo demo-stream \
-	check check-quick install uninstall install-dkms uninstall-dkms deb \
+	check check-quick check-debug install uninstall install-dkms uninstall-dkms deb \
 	clean help
 
 all: modules userspace
@@ -51,6 +51,12 @@ check:
 
 check-quick:
 	@HUGEPOST_KERNELS=$(or $(HUGEPOST_KERNELS),6.1) HUGEPOST_LIVE=some \
+		selftests/check
+
+# One VM at a time: its kernel keeps two CPUs busy.
+check-debug:
+	@HUGEPOST_KERNELS="$(or $(HUGEPOST_KERNELS),6.12-debug)" \
+		HUGEPOST_LIVE=some HUGEPOST_STATIC=no HUGEPOST_JOBS=1 \
 		selftests/check
 
 install: modules userspace
@@ -94,4 +100,6 @@ help:
 	@echo 'make check        all checks, on all kernels, in VMs'
 	@echo 'make check-quick  on one kernel (HUGEPOST_KERNELS=6.1), with fewer'
 	@echo '                  live migrations'
+	@echo 'make check-debug  the same on a kernel that looks for bugs, which it builds'
+	@echo '                  (HUGEPOST_KERNELS="6.12-debug 7-debug" for both)'
 	@echo 'make clean        removes build/'
