@@ -12,6 +12,8 @@
 #include <sys/sysinfo.h>
 
 #define MARKER	0x5ec2e7b1a5edfadeULL
+/* What a kernel booted with page_poison=1 writes over it instead. */
+#define PAGE_POISON 0xaaaaaaaaaaaaaaaaULL
 #define PAGES	8			/* host pages of the object */
 
 /*
@@ -44,7 +46,7 @@ static uint64_t count_markers(const void *mem, size_t len)
 	size_t i;
 
 	for (i = 0; i < len / sizeof(*p); i++)
-		n += p[i] == MARKER;
+		n += p[i] == MARKER || p[i] == PAGE_POISON;
 	return n;
 }
 
