@@ -58,6 +58,15 @@ nothing_leaked() {
 	[ -z "$lost" ]
 }
 
+# Which lines of the module ran: what gcov reads is put beside the module.
+save_coverage() {
+	local gcov=/sys/kernel/debug/gcov file
+
+	for file in "$gcov${module%/*}"/kmod/*.gcda; do
+		[ ! -e "$file" ] || cat "$file" >"${file#"$gcov"}"
+	done
+}
+
 # The first report is lockdep's last.
 lockdep_is_on() {
 	grep -q 'debug_locks: *1' /proc/lockdep_stats
