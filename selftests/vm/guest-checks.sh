@@ -74,16 +74,21 @@ lockdep_is_on() {
 
 # Memory that nothing accounts for, in KiB: what a driver takes page by page and
 # does not give back ends up here, while caches and processes do not matter. Free
-# pages on the CPUs' own lists are in zoneinfo only.
+# pages on the CPUs' own lists are in zoneinfo only. A debug kernel keeps each
+# stack that it has ever seen, in pools of 16 KiB.
 unaccounted() {
+	local stacks=/sys/kernel/debug/stackdepot/stats
+
+	[ -e "$stacks" ] || stacks=/dev/null
 	awk '
 		/^MemTotal:/ { sum += $2 }
 		/^(MemFree|Buffers|Cached|SwapCached|AnonPages|Slab):/ { sum -= $2 }
 		/^(KernelStack|PageTables|SecPageTables|Percpu):/ { sum -= $2 }
 		/^VmallocUsed:/ { sum -= $2 }
 		$1 == "count:" { sum -= 4 * $2 }
+		$1 == "pools:" { sum -= 16 * $2 }
 		END { print sum }
-	' /proc/meminfo /proc/zoneinfo
+	' /proc/meminfo /proc/zoneinfo "$stacks"
 }
 
 # Free memory in blocks of 2 MiB and more, in KiB.
