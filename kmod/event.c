@@ -446,6 +446,7 @@ int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 		return ret;
 	}
 	fd_install(fd, file);
+	cmd->copy_size = 0; /* told already: that must not fail any more */
 	return 0;
 }
 
