@@ -49,6 +49,9 @@ demo-stream:
 check:
 	@selftests/check
 
+bench:
+	@selftests/bench/run
+
 check-quick:
 	@HUGEPOST_KERNELS=$(or $(HUGEPOST_KERNELS),6.1) HUGEPOST_LIVE=some \
 		selftests/check

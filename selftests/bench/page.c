@@ -261,6 +261,40 @@ static void fill_small(void)
 	close(fd);
 }
 
+/* The same by 64 entries in one call. */
+static void fill_many(const char *who, int fd)
+{
+	static struct hugepost_fill_entry entries[64];
+	uint64_t tp, i;
+
+	for (tp = 0; tp < PAGES * SUBS; tp += 64) {
+		uint64_t start;
+
+		for (i = 0; i < 64; i++)
+			entries[i] = (struct hugepost_fill_entry) {
+				.offset = (tp + i) * TP,
+				.src = (uintptr_t)src + (tp + i) % SUBS * TP,
+				.len = TP,
+			};
+		start = now();
+		if (hp_fill_entries(fd, 0, entries, 64, NULL))
+			die("FILL");
+		series_add(&part, now() - start);
+	}
+	series_print(&part, "target page, 64 a call", who, 64);
+}
+
+static void fill_many_twice(void)
+{
+	char *mem;
+	int fd = bench_object(PAGES * HP, 1, HUGEPOST_SETUP_PREALLOC, &mem);
+
+	fill_many("hugepost: FILL", fd);
+	fill_many("hugepost: duplicate", fd);
+	munmap(mem, PAGES * HP);
+	close(fd);
+}
+
 static void fill_zero(void)
 {
 	char *mem;
@@ -382,6 +416,7 @@ int main(void)
 	fill_batches(0, 512, "hugepost: 512 entries a call, allocated then");
 	fill_touch();
 	fill_small();
+	fill_many_twice();
 	fill_zero();
 	discards();
 	others();
