@@ -124,10 +124,28 @@ static int hp_discard_in(struct hp_object *obj, struct hp_hostpage *hp,
 	return ret;
 }
 
+/* The first host page from @hidx on with a present target page, or one behind. */
+static unsigned long hp_next_populated(struct hp_object *obj,
+				       unsigned long hidx, pgoff_t end)
+{
+	unsigned long c = hidx / HP_CHUNK;
+	unsigned int i = hidx % HP_CHUNK;
+	struct hp_chunk *chunk;
+
+	for (; c < obj->nr_chunks && c * HP_CHUNK * HP_SUBS < end; c++, i = 0) {
+		chunk = READ_ONCE(obj->chunks[c]);
+		for (; chunk && i < HP_CHUNK; i++)
+			if (READ_ONCE(chunk->pages[i].nr_present))
+				return c * HP_CHUNK + i;
+	}
+	return obj->nr_hostpages;
+}
+
 int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_discard *arg = &cmd->arg.discard;
-	pgoff_t tp, end;
+	pgoff_t first, end;
+	unsigned long hidx;
 	int ret;
 
 	arg->out_pages = 0;
@@ -135,36 +153,30 @@ int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 	if (ret)
 		return ret;
 
-	tp = arg->offset >> PAGE_SHIFT;
-	end = tp + (arg->length >> PAGE_SHIFT);
-	while (tp < end) {
-		unsigned long hidx = hp_pgoff_to_hidx(tp);
+	first = arg->offset >> PAGE_SHIFT;
+	end = first + (arg->length >> PAGE_SHIFT);
+	hidx = array_index_nospec(hp_pgoff_to_hidx(first), obj->nr_hostpages);
+	for (hidx = hp_next_populated(obj, hidx, end);
+	     hidx * HP_SUBS < end;
+	     hidx = hp_next_populated(obj, hidx + 1, end)) {
 		pgoff_t base = hidx * HP_SUBS;
-		pgoff_t stop = min_t(pgoff_t, end, base + HP_SUBS);
-		struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
 
-		if (!hp) {
-			/* A chunk without state: on to the next one. */
-			hidx = (hidx / HP_CHUNK + 1) * HP_CHUNK;
-			tp = hidx * HP_SUBS;
-			continue;
-		}
-		if (READ_ONCE(hp->nr_present))
-			ret = hp_discard_in(obj, hp, hidx, tp - base,
-					    stop - base);
+		ret = hp_discard_in(obj, hp_hostpage_find(obj, hidx), hidx,
+				    max(first, base) - base,
+				    min(end, base + HP_SUBS) - base);
 		if (ret >= 0) {
 			arg->out_pages += ret;
 			ret = fatal_signal_pending(current) ? -EINTR : 0;
 		}
 		if (ret)
 			break;
-		tp = stop;
 		cond_resched();
 	}
 
 	atomic64_add(arg->out_pages, &obj->count.discarded);
-	trace_hugepost_discard(obj, arg, ret);
+	trace_hugepost_discard(obj, arg->offset, arg->length, arg->out_pages, 0,
+			       ret);
 	/* A waiter whose event is forgotten has to raise a new one. */
-	hp_hostpage_announce(obj, arg->offset >> PAGE_SHIFT, end);
+	hp_hostpage_announce(obj, first, end);
 	return ret;
 }

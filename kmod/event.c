@@ -50,12 +50,10 @@ static int hp_event_compare(const void *key, const struct rb_node *node)
 	return range->first > offset;
 }
 
-static int hp_event_compare_nodes(struct rb_node *a, const struct rb_node *b)
+static bool hp_event_less(struct rb_node *a, const struct rb_node *b)
 {
-	u64 offset = rb_entry(a, struct hp_event_entry, node)->event.offset;
-	struct hp_event_range range = { offset, offset + PAGE_SIZE };
-
-	return hp_event_compare(&range, b);
+	return rb_entry(a, struct hp_event_entry, node)->event.offset <
+	       rb_entry(b, struct hp_event_entry, node)->event.offset;
 }
 
 /* An event of target pages [first, end), NULL if there is none. */
@@ -144,7 +142,8 @@ int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf)
 	spin_lock(&ev->lock);
 	/* Whoever ends the armed mode drops all events after that. */
 	if (hp_mode(obj) == HUGEPOST_MODE_ARMED &&
-	    !rb_find_add(&entry->node, &ev->pending, hp_event_compare_nodes)) {
+	    !hp_event_find(ev, vmf->pgoff, vmf->pgoff + 1)) {
+		rb_add(&entry->node, &ev->pending, hp_event_less);
 		list_add_tail(&entry->queue, &ev->queue);
 		queued = true;
 	}

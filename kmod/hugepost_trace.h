@@ -80,77 +80,50 @@ TRACE_EVENT(hugepost_fill,
 		  __entry->bytes, __entry->duplicates, __entry->result)
 );
 
-TRACE_EVENT(hugepost_install,
-	TP_PROTO(struct hp_object *obj, const struct hugepost_install *arg,
-		 int result),
-	TP_ARGS(obj, arg, result),
+DECLARE_EVENT_CLASS(hugepost_range,
+	TP_PROTO(struct hp_object *obj, u64 start, u64 length, u64 out1,
+		 u64 out2, int result),
+	TP_ARGS(obj, start, length, out1, out2, result),
 	TP_STRUCT__entry(
 		__field(unsigned long, object)
-		__field(u64, addr)
+		__field(u64, start)
 		__field(u64, length)
-		__field(u64, huge)
-		__field(u64, single)
+		__field(u64, out1)
+		__field(u64, out2)
 		__field(int, result)
 	),
 	TP_fast_assign(
 		__entry->object = obj->inode->i_ino;
-		__entry->addr = arg->addr;
-		__entry->length = arg->length;
-		__entry->huge = arg->out_huge;
-		__entry->single = arg->out_single;
+		__entry->start = start;
+		__entry->length = length;
+		__entry->out1 = out1;
+		__entry->out2 = out2;
 		__entry->result = result;
 	),
-	TP_printk("object=%lu address=%#llx length=%llu huge=%llu single=%llu result=%d",
-		  __entry->object, __entry->addr, __entry->length,
-		  __entry->huge, __entry->single, __entry->result)
+	TP_printk("object=%lu start=%#llx length=%llu out=%llu,%llu result=%d",
+		  __entry->object, __entry->start, __entry->length,
+		  __entry->out1, __entry->out2, __entry->result)
 );
 
-TRACE_EVENT(hugepost_discard,
-	TP_PROTO(struct hp_object *obj, const struct hugepost_discard *arg,
-		 int result),
-	TP_ARGS(obj, arg, result),
-	TP_STRUCT__entry(
-		__field(unsigned long, object)
-		__field(u64, offset)
-		__field(u64, length)
-		__field(u64, pages)
-		__field(int, result)
-	),
-	TP_fast_assign(
-		__entry->object = obj->inode->i_ino;
-		__entry->offset = arg->offset;
-		__entry->length = arg->length;
-		__entry->pages = arg->out_pages;
-		__entry->result = result;
-	),
-	TP_printk("object=%lu offset=%#llx length=%llu pages=%llu result=%d",
-		  __entry->object, __entry->offset, __entry->length,
-		  __entry->pages, __entry->result)
+/* start is an address; out: host pages mapped huge, and by single entries */
+DEFINE_EVENT(hugepost_range, hugepost_install,
+	TP_PROTO(struct hp_object *obj, u64 start, u64 length, u64 out1,
+		 u64 out2, int result),
+	TP_ARGS(obj, start, length, out1, out2, result)
 );
 
-TRACE_EVENT(hugepost_collapse,
-	TP_PROTO(struct hp_object *obj, const struct hugepost_collapse *arg,
-		 int result),
-	TP_ARGS(obj, arg, result),
-	TP_STRUCT__entry(
-		__field(unsigned long, object)
-		__field(u64, addr)
-		__field(u64, length)
-		__field(u64, run)
-		__field(u64, run_length)
-		__field(int, result)
-	),
-	TP_fast_assign(
-		__entry->object = obj->inode->i_ino;
-		__entry->addr = arg->addr;
-		__entry->length = arg->length;
-		__entry->run = arg->out_addr;
-		__entry->run_length = arg->out_length;
-		__entry->result = result;
-	),
-	TP_printk("object=%lu address=%#llx length=%llu run=%#llx+%llu result=%d",
-		  __entry->object, __entry->addr, __entry->length, __entry->run,
-		  __entry->run_length, __entry->result)
+/* start is an offset; out: target pages discarded, 0 */
+DEFINE_EVENT(hugepost_range, hugepost_discard,
+	TP_PROTO(struct hp_object *obj, u64 start, u64 length, u64 out1,
+		 u64 out2, int result),
+	TP_ARGS(obj, start, length, out1, out2, result)
+);
+
+/* start is an address; out: the first run that has to be mapped anew, its length */
+DEFINE_EVENT(hugepost_range, hugepost_collapse,
+	TP_PROTO(struct hp_object *obj, u64 start, u64 length, u64 out1,
+		 u64 out2, int result),
+	TP_ARGS(obj, start, length, out1, out2, result)
 );
 
 TRACE_EVENT(hugepost_handler_lost,

@@ -156,7 +156,8 @@ int hp_install(struct hp_object *obj, struct hp_ucmd *cmd)
 		return ret;
 	ret = hp_walk_complete(obj, arg->addr, arg->addr + arg->length,
 			       hp_install_one, arg);
-	trace_hugepost_install(obj, arg, ret);
+	trace_hugepost_install(obj, arg->addr, arg->length, arg->out_huge,
+			       arg->out_single, ret);
 	return ret;
 }
 
@@ -188,6 +189,7 @@ int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd)
 		return ret;
 	ret = hp_walk_complete(obj, arg->addr, arg->addr + arg->length,
 			       hp_collapse_one, arg);
-	trace_hugepost_collapse(obj, arg, ret);
+	trace_hugepost_collapse(obj, arg->addr, arg->length, arg->out_addr,
+				arg->out_length, ret);
 	return ret;
 }

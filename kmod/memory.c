@@ -230,9 +230,11 @@ struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 	for (i = 0; i < HP_CHUNK; i++)
 		spin_lock_init(&chunk->pages[i].lock);
 
-	if (cmpxchg(slot, NULL, chunk))
+	if (cmpxchg(slot, NULL, chunk)) {
 		kfree(chunk);
-	else
+	} else {
+		llist_add(&chunk->node, &obj->populated);
 		atomic64_add(sizeof(*chunk), &obj->count.metadata);
+	}
 	return hp_hostpage_find(obj, hidx);
 }

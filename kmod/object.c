@@ -88,18 +88,15 @@ err_free:
 /* Gives the memory of all host pages back; nobody uses them any more. */
 static void hp_object_free_memory(struct hp_object *obj)
 {
-	unsigned long c;
+	struct hp_chunk *chunk, *next;
 	unsigned int i;
 
 	for (i = 0; obj->channels && i < obj->nr_channels; i++)
 		if (obj->channels[i].spare)
 			hp_folio_free(obj, obj->channels[i].spare);
 
-	for (c = 0; obj->chunks && c < obj->nr_chunks; c++) {
-		struct hp_chunk *chunk = obj->chunks[c];
-
-		if (!chunk)
-			continue;
+	llist_for_each_entry_safe(chunk, next, llist_del_all(&obj->populated),
+				  node) {
 		for (i = 0; i < HP_CHUNK; i++) {
 			struct hp_hostpage *hp = &chunk->pages[i];
 

@@ -36,6 +36,7 @@
 #include <linux/nospec.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -101,9 +102,12 @@ struct hp_hostpage {
 	struct hp_bits *bits;
 };
 
-#define HP_CHUNK	((u32)(PAGE_SIZE / sizeof(struct hp_hostpage)))
+#define HP_CHUNK_BYTES	(PAGE_SIZE - sizeof(struct llist_node))
+#define HP_CHUNK	((u32)(HP_CHUNK_BYTES / sizeof(struct hp_hostpage)))
 
+/* The state of host pages that are neighbours, made when one is populated. */
 struct hp_chunk {
+	struct llist_node node;	/* in hp_object.populated */
 	struct hp_hostpage pages[HP_CHUNK];
 };
 
@@ -185,6 +189,7 @@ struct hp_object {
 	struct hp_channel *channels;
 	struct hp_chunk **chunks;	/* each set once, by cmpxchg */
 	unsigned long nr_chunks;
+	struct llist_head populated;	/* all chunks that there are */
 	struct mem_cgroup *memcg;
 
 	/*
