@@ -32,13 +32,6 @@ hp_next_entry(const struct hp_fill_ctx *ctx)
 	return entries + ctx->arg->out_done;
 }
 
-static void hp_channel_forget(struct hp_channel *ch)
-{
-	ch->host_page = HUGEPOST_NO_PAGE;
-	ch->host_page_filled = 0;
-	ch->all_zero = false;
-}
-
 static void hp_account_duplicates(struct hp_fill_ctx *ctx, unsigned int nr)
 {
 	ctx->ch->duplicates += nr;
@@ -98,19 +91,6 @@ static unsigned int hp_write_run(struct hp_fill_ctx *ctx,
 	return i;
 }
 
-/* How many of @nr target pages are present, or missing, as the first one is? */
-static unsigned int hp_run_length(struct hp_hostpage *hp, unsigned int sub,
-				  unsigned int nr, bool present)
-{
-	lockdep_assert_held(&hp->lock);
-	if (nr == 1 || !hp->bits)
-		return nr;
-	if (present)
-		return find_next_zero_bit(hp->bits->present, sub + nr, sub) -
-		       sub;
-	return find_next_bit(hp->bits->present, sub + nr, sub) - sub;
-}
-
 /*
  * The way of most target pages: entries of one target page each that follow each
  * other, up to @end. @e is the first of them; it is left at one that goes
@@ -166,16 +146,20 @@ static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
 {
 	const bool replace = e->flags & HUGEPOST_FILL_REPLACE;
 	const bool zero = e->flags & HUGEPOST_FILL_ZERO;
-	unsigned int sub = first, nr, filled = 0, replaced = 0;
+	unsigned int sub = first, stop, nr, filled = 0, replaced = 0;
 	bool present;
 
 	if (hp->bits && hp->staged && hp_is_single(e))
 		sub = hp_fill_singles(ctx, hp, hidx, sub, end, e);
 
 	for (; sub < end && e->len && !*ret; sub += nr) {
-		nr = min_t(u64, e->len >> PAGE_SHIFT, end - sub);
+		stop = sub + min_t(u64, e->len >> PAGE_SHIFT, end - sub);
 		present = hp_hostpage_present(hp, sub);
-		nr = hp_run_length(hp, sub, nr, present);
+		if (hp->bits && present)
+			stop = find_next_zero_bit(hp->bits->present, stop, sub);
+		else if (hp->bits)
+			stop = find_next_bit(hp->bits->present, stop, sub);
+		nr = stop - sub;
 		if (present && !replace) {
 			hp_account_duplicates(ctx, nr);
 		} else if (!present && !hp->bits) {
@@ -341,7 +325,7 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	ctx.ch = ch;
 	ctx.generation = READ_ONCE(ch->generation);
 	if (ch->known != ctx.generation)
-		hp_channel_forget(ch);
+		ch->host_page = HUGEPOST_NO_PAGE;
 	WRITE_ONCE(ch->known, ctx.generation);
 
 	ret = hp_fill_entries(&ctx);

@@ -45,9 +45,8 @@ static inline bool hp_is_single(const struct hugepost_fill_entry *e)
  * Copies target pages from user space, with page faults off; @nr is a constant,
  * which spares a check of the copy's size. Returns how many bytes are not copied.
  */
-static __always_inline unsigned long hp_copy_pages(struct folio *folio,
-						  unsigned int sub,
-						  unsigned int nr, u64 src)
+static __always_inline unsigned long
+hp_copy_pages(struct folio *folio, unsigned int sub, unsigned int nr, u64 src)
 {
 	void *to = folio_address(folio) + ((size_t)sub << PAGE_SHIFT);
 	const void __user *from = u64_to_user_ptr(src);

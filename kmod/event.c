@@ -36,18 +36,18 @@ void hp_events_init(struct hp_events *ev)
 	init_waitqueue_head(&ev->poll);
 }
 
+/* Target pages, [first, end). */
 struct hp_event_range {
-	u64 first, end;
+	pgoff_t first, end;
 };
 
 static int hp_event_compare(const void *key, const struct rb_node *node)
 {
 	u64 offset = rb_entry(node, struct hp_event_entry, node)->event.offset;
 	const struct hp_event_range *range = key;
+	pgoff_t tp = offset >> PAGE_SHIFT;
 
-	if (range->end <= offset)
-		return -1;
-	return range->first > offset;
+	return tp >= range->end ? -1 : tp < range->first;
 }
 
 static bool hp_event_less(struct rb_node *a, const struct rb_node *b)
@@ -60,10 +60,7 @@ static bool hp_event_less(struct rb_node *a, const struct rb_node *b)
 static struct hp_event_entry *hp_event_find(struct hp_events *ev, pgoff_t first,
 					    pgoff_t end)
 {
-	struct hp_event_range range = {
-		.first = (u64)first << PAGE_SHIFT,
-		.end = min_t(u64, end, ULONG_MAX >> PAGE_SHIFT) << PAGE_SHIFT,
-	};
+	struct hp_event_range range = { .first = first, .end = end };
 	struct rb_node *node;
 
 	lockdep_assert_held(&ev->lock);

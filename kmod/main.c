@@ -166,13 +166,6 @@ long hp_ioctl_any(struct file *file, unsigned int nr, unsigned long uarg)
 	return ret;
 }
 
-static long hp_ioctl(struct file *file, unsigned int nr, unsigned long uarg)
-{
-	if (nr == HUGEPOST_FILL)
-		return hp_fill_ioctl(file, nr, uarg);
-	return hp_ioctl_any(file, nr, uarg);
-}
-
 static const struct file_operations hp_fops = {
 	.owner = THIS_MODULE,
 	.open = hp_open,

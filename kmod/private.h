@@ -427,7 +427,7 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd);
 int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd);
 
 /* short.c */
-long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* fault.c */
 extern const struct vm_operations_struct hp_vm_ops;

@@ -101,8 +101,8 @@ static __always_inline int hp_short(struct hp_object *obj, u32 channel,
 	return nr;
 }
 
-/* The ioctl, for all of its ways. */
-long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/* The device's: a FILL that goes the short way, or any call. */
+long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct hugepost_fill __user *uarg = (void __user *)arg;
 	struct hp_object *obj = file->private_data;
@@ -112,7 +112,8 @@ long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	u64 entries;
 	int ret;
 
-	if (trace_hugepost_fill_enabled() || !hp_object_ready(obj))
+	if (cmd != HUGEPOST_FILL || trace_hugepost_fill_enabled() ||
+	    !hp_object_ready(obj))
 		goto all_else;
 
 	if (!user_read_access_begin(uarg, sizeof(*uarg)))
