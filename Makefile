@@ -17,7 +17,7 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 DKMSDIR	?= /usr/src/hugepost-$(VERSION)
 
 .PHONY: all modules userspace sources setup demo demo-stream \
-	check check-quick check-debug install uninstall install-dkms uninstall-dkms deb \
+	bench check check-quick check-debug install uninstall install-dkms uninstall-dkms deb \
 	clean help
 
 all: modules userspace
@@ -103,6 +103,7 @@ help:
 	@echo 'make check        all checks, on all kernels, in VMs'
 	@echo 'make check-quick  on one kernel (HUGEPOST_KERNELS=6.1), with fewer'
 	@echo '                  live migrations'
+	@echo 'make bench        what hugepost costs, beside what one would take instead'
 	@echo 'make check-debug  the same on a kernel that looks for bugs, which it builds'
 	@echo '                  (HUGEPOST_KERNELS="6.12-debug 7-debug" for both)'
 	@echo 'make clean        removes build/'

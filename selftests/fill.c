@@ -4,6 +4,9 @@
  */
 #include "hugepost_test.h"
 
+#include <linux/userfaultfd.h>
+#include <sys/syscall.h>
+
 #define PAGES	4			/* host pages of the object */
 
 FIXTURE(object)
@@ -329,6 +332,61 @@ TEST_F(object, unarmed_zero_fill)
 	EXPECT_EQ(self->mem[2 * HP], 0);
 	EXPECT_EQ(hp_bitmap(self->fd, 2 * HP, HP, bits), 2);
 	EXPECT_EQ(bits[0], 0x21);
+}
+
+struct slow_fill {
+	int fd;
+	const char *src;
+	struct hugepost_fill out;
+	int ret;
+};
+
+static void *slow_fill(void *arg)
+{
+	struct slow_fill *fill = arg;
+	struct hugepost_fill_entry entry = {
+		.src = (uintptr_t)fill->src,
+		.len = TP,
+	};
+
+	fill->ret = hp_fill_entries(fill->fd, 0, &entry, 1, &fill->out);
+	return NULL;
+}
+
+/*
+ * Rule: a channel whose source is slow keeps no other from the target page; it
+ * has a duplicate when its source is there.
+ */
+TEST_F(object, slow_source)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct slow_fill fill = { .fd = self->fd, .ret = 1 };
+	struct uffdio_zeropage zero = { .range.len = TP };
+	struct uffdio_api api = { .api = UFFD_API };
+	struct pollfd asked = { .events = POLLIN };
+	pthread_t thread;
+
+	fill.src = mmap(NULL, TP, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(fill.src, MAP_FAILED);
+	reg.range.start = (uintptr_t)fill.src;
+	reg.range.len = TP;
+	zero.range.start = (uintptr_t)fill.src;
+	asked.fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	ASSERT_EQ(ioctl(asked.fd, UFFDIO_API, &api), 0);
+	ASSERT_EQ(ioctl(asked.fd, UFFDIO_REGISTER, &reg), 0);
+
+	ASSERT_EQ(pthread_create(&thread, NULL, slow_fill, &fill), 0);
+	ASSERT_EQ(poll(&asked, 1, 60000), 1);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 1, 0, 1, 3), 0);
+	EXPECT_TRUE(hp_pattern_check(self->mem, 0, 3));
+	ASSERT_EQ(ioctl(asked.fd, UFFDIO_ZEROPAGE, &zero), 0);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(fill.ret, 0);
+	EXPECT_EQ(fill.out.out_duplicates, 1);
+	EXPECT_TRUE(hp_pattern_check(self->mem, 0, 3));
+	close(asked.fd);
+	munmap((void *)fill.src, TP);
 }
 
 /* Rule: a FILL from the object into itself copies, and may zero-fill. */

@@ -24,7 +24,7 @@
  * A host page is
  *
  *  - empty: no target page is present;
- *  - assembling: some target pages are present, or being copied;
+ *  - assembling: some target pages are present;
  *  - present: all target pages are present, backed by one huge page;
  *  - zero: all target pages are present and zero, no memory is used until
  *    one of them is touched.
@@ -251,8 +251,9 @@ struct hugepost_fill_entry {
  * Fills target pages through a channel, entry by entry. A target page that is
  * present is not overwritten (the guest may have written to it): it is counted
  * as a duplicate and skipped, unless the entry carries HUGEPOST_FILL_REPLACE.
- * A target page that another channel is just copying is waited for. Waiters of
- * a filled target page are woken.
+ * Of two channels that fill the same target page one fills it, and the other
+ * has a duplicate: nobody waits for another's source. Waiters of a filled target
+ * page are woken.
  *
  * After an error, @out_done entries are done, and target pages of the next one
  * that were copied stay present: to submit the rest again is right.
@@ -311,11 +312,10 @@ struct hugepost_install {
  * @channel: index of the channel
  * @__reserved: must be 0
  *
- * The channel drops what it claimed and has not published: a FILL under way in
- * another thread ends with ECANCELED, and none of its target pages becomes
- * present after RESET returns. (If it waits for its source just then, it ends
- * when that wait does.) What is present stays. The channel's current host page
- * (see &struct hugepost_channel_stats) is forgotten.
+ * A FILL under way in another thread ends with ECANCELED, and none of its
+ * target pages becomes present after RESET returns. (If it waits for its source
+ * just then, it ends when that wait does.) What is present stays. The channel's
+ * current host page (see &struct hugepost_channel_stats) is forgotten.
  *
  * Errors: ENOENT no such channel.
  */
@@ -338,8 +338,8 @@ struct hugepost_reset {
  *
  * Makes the target pages of the range missing and unmaps them everywhere, also
  * inside a present huge page. A host page's memory is freed with its last
- * target page (kept for the host page with PREALLOC). A target page that a
- * channel is just copying counts as filled after the discard.
+ * target page (kept for the host page with PREALLOC). A FILL under way
+ * meanwhile fills before or after it, target page by target page.
  */
 struct hugepost_discard {
 	__u32 size;
