@@ -117,7 +117,7 @@ static unsigned int hp_fill_singles(struct hp_fill_ctx *ctx,
 		}
 		sub++;
 		offset += PAGE_SIZE;
-		if (!--left || !hp_get_words(e, ++next, sizeof(*e)) ||
+		if (!--left || !hp_get_entry(e, ++next) ||
 		    e->offset != offset || !hp_is_single(e)) {
 			e->len = 0;
 			break;
@@ -294,7 +294,7 @@ static int hp_fill_entries(struct hp_fill_ctx *ctx)
 	int ret = 0;
 
 	while (!ret && ctx->arg->out_done < ctx->arg->nr) {
-		if (!hp_get_words(&e, hp_next_entry(ctx), sizeof(e)))
+		if (!hp_get_entry(&e, hp_next_entry(ctx)))
 			return -EFAULT;
 		ret = hp_fill_entry(ctx, &e);
 	}

@@ -6,6 +6,7 @@
 #define HUGEPOST_CHANNEL_H
 
 #include <linux/nospec.h>
+#include <linux/uaccess.h>
 
 #include "private.h"
 
@@ -39,6 +40,28 @@ static inline void hp_channel_account(struct hp_channel *ch,
 static inline bool hp_is_single(const struct hugepost_fill_entry *e)
 {
 	return e->len == PAGE_SIZE && !e->flags && !e->__reserved;
+}
+
+/*
+ * Reads an entry in line: a call would take longer than the copy. False if there
+ * is a fault.
+ */
+static __always_inline bool
+hp_get_entry(struct hugepost_fill_entry *e,
+	     const struct hugepost_fill_entry __user *from)
+{
+	if (!user_read_access_begin(from, sizeof(*from)))
+		return false;
+	unsafe_get_user(e->offset, &from->offset, fault);
+	unsafe_get_user(e->src, &from->src, fault);
+	unsafe_get_user(e->len, &from->len, fault);
+	unsafe_get_user(e->flags, &from->flags, fault);
+	unsafe_get_user(e->__reserved, &from->__reserved, fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
 }
 
 /*

@@ -257,29 +257,6 @@ struct hp_ucmd {
 	size_t copy_size;	/* bytes of the argument that both sides know */
 };
 
-/*
- * A small structure of whole 64-bit words from user space, in line: the call
- * would take longer than the copy. False if there is a fault.
- */
-static __always_inline bool hp_get_words(void *to, const void __user *from,
-					 size_t size)
-{
-	const u64 __user *src = from;
-	u64 *dst = to;
-	size_t i;
-
-	if (!user_read_access_begin(src, size))
-		return false;
-#pragma GCC unroll 8
-	for (i = 0; i < size / sizeof(*dst); i++)
-		unsafe_get_user(dst[i], src + i, fault);
-	user_read_access_end();
-	return true;
-fault:
-	user_read_access_end();
-	return false;
-}
-
 /* main.c */
 struct inode *hp_inode_alloc(void);
 int hp_respond(struct hp_ucmd *cmd);

@@ -106,7 +106,6 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct hugepost_fill __user *uarg = (void __user *)arg;
 	struct hp_object *obj = file->private_data;
-	const struct hugepost_fill_entry __user *ue;
 	u32 size, flags, channel, nr, reserved;
 	struct hugepost_fill_entry e;
 	u64 entries;
@@ -125,18 +124,9 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	unsafe_get_user(entries, &uarg->entries, fault);
 	unsafe_get_user(reserved, &uarg->__reserved, fault);
 	user_read_access_end();
-	if (size != sizeof(*uarg) || flags || nr != 1 || reserved)
+	if (size != sizeof(*uarg) || flags || nr != 1 || reserved ||
+	    !hp_get_entry(&e, u64_to_user_ptr(entries)))
 		goto all_else;
-
-	ue = u64_to_user_ptr(entries);
-	if (!user_read_access_begin(ue, sizeof(*ue)))
-		goto all_else;
-	unsafe_get_user(e.offset, &ue->offset, fault);
-	unsafe_get_user(e.src, &ue->src, fault);
-	unsafe_get_user(e.len, &ue->len, fault);
-	unsafe_get_user(e.flags, &ue->flags, fault);
-	unsafe_get_user(e.__reserved, &ue->__reserved, fault);
-	user_read_access_end();
 
 	ret = hp_short(obj, channel, &e);
 	if (ret == HP_SHORT_NOT)
