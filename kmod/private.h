@@ -25,7 +25,7 @@
  *	  hp_waitqueue lock
  *
  * A channel's busy bit is taken before all of them and is never waited for.
- * Nothing that can fault or sleep happens under hp_hostpage.lock.
+ * Nothing sleeps under hp_hostpage.lock: user memory is read without faults.
  */
 #ifndef HUGEPOST_PRIVATE_H
 #define HUGEPOST_PRIVATE_H

@@ -61,7 +61,7 @@ static __always_inline int hp_short_zero(struct hp_object *obj,
 	return ret;
 }
 
-/* -EAGAIN: nothing was done, hp_fill() is to be asked. */
+/* How many were filled; HP_SHORT_NOT: nothing was done, ask hp_fill(). */
 static __always_inline int hp_short(struct hp_object *obj, u32 channel,
 				    const struct hugepost_fill_entry *e)
 {

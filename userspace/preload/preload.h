@@ -181,6 +181,20 @@ int hps_fill(struct hps_object *obj, uint64_t offset, const void *src, uint64_t 
 	     uint32_t flags, struct hugepost_fill_result *result);
 void hps_channel_init(void);
 
+/* --- quick.c: the short way of UFFDIO_COPY ------------------------------------ */
+
+/* Counts changes of ranges and of virtual userfaultfds; under hps_lock. */
+extern atomic_uint hps_changes;
+
+/* False: to go the long way. Else the call's own result is in *@ret, and errno. */
+bool hps_quick_copy(int uffd, struct uffdio_copy *copy, int *ret);
+/* Remembers a registered range of @uffd for a thread that knows none; under hps_lock. */
+void hps_quick_learn(int uffd, const struct hps_range *range, uint32_t channel);
+/* Forgets what the thread knows; without hps_lock. */
+void hps_quick_forget(void);
+/* In the child, which has none of the parent's objects. */
+void hps_quick_forked(void);
+
 /* --- uffd.c: virtual userfaultfds -------------------------------------------- */
 
 /*
@@ -198,22 +212,7 @@ struct hps_uffd {
 	struct hps_ranges registered;
 };
 
-/* --- quick.c: the short way of UFFDIO_COPY ------------------------------------ */
-
-/* Counts changes of ranges and of virtual userfaultfds; under hps_lock. */
-extern atomic_uint hps_changes;
-
-/* False: to go the long way. Else the call's own result is in *@ret, and errno. */
-bool hps_quick_copy(int uffd, struct uffdio_copy *copy, int *ret);
-/* Remembers a registered range of @uffd for a thread that knows none; under hps_lock. */
-void hps_quick_learn(int uffd, const struct hps_range *range, uint32_t channel);
-/* Forgets what the thread knows; without hps_lock. */
-void hps_quick_forget(void);
-/* In the child, which has none of the parent's objects. */
-void hps_quick_forked(void);
-
 extern const unsigned int hps_uffd_max;
-
 bool hps_uffd_known(int fd);
 int hps_uffd_create(int fd, int flags);
 int hps_uffd_ioctl(int fd, unsigned long request, void *arg);
