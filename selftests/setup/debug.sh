@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Kernels that look for bugs, built out of a packaged source: NAME-debug, with
-# the configuration that is in selftests/debug. To be sourced after lib.sh, apt.sh
-# and kernels.sh.
+# Kernels that look for bugs, built out of a packaged source: NAME-debug, and
+# NAME-kcsan for data races, with the configurations that are in selftests/debug.
+# To be sourced after lib.sh, apt.sh and kernels.sh.
 #
 # $CACHE/kernels/NAME-debug holds, besides version, vmlinuz, kdir and root,
 #   linux     the source, and what was built
@@ -15,18 +15,19 @@
 # "linux-source-".
 debug_source() {
 	case $1 in
-	6.12-debug) echo 'own 6\.12' ;;
-	7-debug) echo 'next 7\.[0-9]+' ;;
-	*) die "unknown kernel '$1' (known: 6.12-debug 7-debug)" ;;
+	6.12-debug | 6.12-kcsan) echo 'own 6\.12' ;;
+	7-debug | 7-kcsan) echo 'next 7\.[0-9]+' ;;
+	*) die "unknown kernel '$1' (known: 6.12-debug 6.12-kcsan 7-debug 7-kcsan)" ;;
 	esac
 }
 
+# debug_config NAME
 debug_config() {
-	cat "$TOP/selftests/debug/vm.config" "$TOP/selftests/debug/debug.config"
+	cat "$TOP/selftests/debug/vm.config" "$TOP/selftests/debug/${1##*-}.config"
 }
 
 debug_kernel_is_ready() {
-	[ -e "$1/version" ] && debug_config | cmp -s - "$1/config"
+	[ -e "$2/version" ] && debug_config "$1" | cmp -s - "$2/config"
 }
 
 unpack_debug_source() {
@@ -64,7 +65,7 @@ setup_debug_kernel() {
 	local name=$1 dir lost release
 
 	dir=$(kernel_dir "$name")
-	! debug_kernel_is_ready "$dir" || return 0
+	! debug_kernel_is_ready "$name" "$dir" || return 0
 	install_packages "$TOP/selftests/setup/debug.txt"
 	rm -f "$dir/version"
 	[ -e "$dir/linux" ] || {
@@ -72,7 +73,7 @@ setup_debug_kernel() {
 		unpack_debug_source "$name" "$dir"
 	}
 
-	debug_config >"$dir/config"
+	debug_config "$name" >"$dir/config"
 	make -s -C "$dir/linux" KCONFIG_ALLCONFIG="$dir/config" allnoconfig \
 		>"$dir/build.log" 2>&1 || die "see $dir/build.log"
 	lost=$(lost_options "$dir/config" "$dir/linux/.config")

@@ -67,7 +67,7 @@ kernel_version() {
 # Is it a kernel that looks for bugs (see debug.sh)? It is slower, and needs more
 # memory.
 is_debug() {
-	[ "${1%-debug}" != "$1" ]
+	[[ $1 == *-debug || $1 == *-kcsan ]]
 }
 
 # The program of a QEMU of the list.

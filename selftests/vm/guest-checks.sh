@@ -17,9 +17,10 @@ TROUBLE+='|stuck|blocked for more than|rcu.*stall'
 # What may stay behind, in KiB: less than one huge page.
 TOLERANCE=1024
 
-# Prints what the kernel wrote since the last call, if it is trouble.
+# Prints what the kernel wrote since the last call, if it is trouble. A data race
+# is, if one of its two sides is in the module: the kernel has some of its own.
 new_trouble() {
-	dmesg --read-clear | grep -E "$TROUBLE"
+	dmesg --read-clear | sed '/KCSAN: /{/\[hugepost\]/!d}' | grep -E "$TROUBLE"
 }
 
 # check NAME COMMAND...: one TAP line.
@@ -156,6 +157,7 @@ section() {
 # load and the caches' first growth are over.
 begin_checks() {
 	echo 60 >/proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
+	[ ! -e /sys/kernel/debug/kcsan ] || echo on >/sys/kernel/debug/kcsan
 	new_trouble >/dev/null
 	load && unload
 	settle
