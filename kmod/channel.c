@@ -4,9 +4,7 @@
  *
  * Channels share no lock: they meet only in the host page that both fill.
  */
-#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 
 #include "channel.h"
 #include "control.h"
@@ -21,16 +19,8 @@ struct hp_fill_ctx {
 	struct hp_channel *ch;
 	unsigned long generation;
 	struct hugepost_fill *arg;
+	const struct hugepost_fill_entry __user *entries;
 };
-
-static const struct hugepost_fill_entry __user *
-hp_next_entry(const struct hp_fill_ctx *ctx)
-{
-	const struct hugepost_fill_entry __user *entries =
-		u64_to_user_ptr(ctx->arg->entries);
-
-	return entries + ctx->arg->out_done;
-}
 
 static void hp_account_duplicates(struct hp_fill_ctx *ctx, unsigned int nr)
 {
@@ -102,13 +92,12 @@ static unsigned int hp_fill_singles(struct hp_fill_ctx *ctx,
 				    unsigned int end,
 				    struct hugepost_fill_entry *e)
 {
-	const struct hugepost_fill_entry __user *next = hp_next_entry(ctx);
-	u32 filled = 0, left = ctx->arg->nr - ctx->arg->out_done;
+	u32 filled = 0, next = ctx->arg->out_done;
 	unsigned int sub = first;
 	u64 offset = e->offset;
 
 	while (sub < end) {
-		if (!test_bit(sub, hp->bits->present)) {
+		if (!hp_hostpage_present(hp, sub)) {
 			if (hp_folio_poisoned(hp->folio, sub) ||
 			    hp_copy_pages(hp->folio, sub, 1, e->src))
 				break;
@@ -117,7 +106,8 @@ static unsigned int hp_fill_singles(struct hp_fill_ctx *ctx,
 		}
 		sub++;
 		offset += PAGE_SIZE;
-		if (!--left || !hp_get_entry(e, ++next) ||
+		if (++next == ctx->arg->nr ||
+		    !hp_get_entry(e, ctx->entries + next) ||
 		    e->offset != offset || !hp_is_single(e)) {
 			e->len = 0;
 			break;
@@ -130,7 +120,7 @@ static unsigned int hp_fill_singles(struct hp_fill_ctx *ctx,
 	hp_account_duplicates(ctx, sub - first - filled);
 	ctx->arg->out_bytes += filled * PAGE_SIZE;
 	if (filled)
-		hp_channel_account(ctx->ch, hidx, filled, false);
+		hp_channel_account(ctx->ch, hp, hidx, filled, false);
 	return sub;
 }
 
@@ -149,7 +139,8 @@ static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
 	unsigned int sub = first, stop, nr, filled = 0, replaced = 0;
 	bool present;
 
-	if (hp->bits && hp->staged && hp_is_single(e))
+	if ((hp->bits ? hp->staged : hp_hostpage_complete(hp)) &&
+	    hp_is_single(e))
 		sub = hp_fill_singles(ctx, hp, hidx, sub, end, e);
 
 	for (; sub < end && e->len && !*ret; sub += nr) {
@@ -180,7 +171,7 @@ static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
 		hp_entry_done(ctx, e, nr);
 	}
 	if (filled)
-		hp_channel_account(ctx->ch, hidx, filled, zero);
+		hp_channel_account(ctx->ch, hp, hidx, filled, zero);
 	if (replaced) /* pairs with hp_object_filled() */
 		smp_store_release(&ctx->ch->replaced,
 				  ctx->ch->replaced + replaced);
@@ -195,7 +186,7 @@ static bool hp_fill_zero(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
 	    !IS_ALIGNED(e->offset, HP_HOST_SIZE) ||
 	    !hp_hostpage_set_zero(ctx->obj, hp))
 		return false;
-	hp_channel_account(ctx->ch, hidx, HP_SUBS, true);
+	hp_channel_account(ctx->ch, hp, hidx, HP_SUBS, true);
 	hp_entry_done(ctx, e, HP_SUBS);
 	return true;
 }
@@ -294,7 +285,7 @@ static int hp_fill_entries(struct hp_fill_ctx *ctx)
 	int ret = 0;
 
 	while (!ret && ctx->arg->out_done < ctx->arg->nr) {
-		if (!hp_get_entry(&e, hp_next_entry(ctx)))
+		if (!hp_get_entry(&e, ctx->entries + ctx->arg->out_done))
 			return -EFAULT;
 		ret = hp_fill_entry(ctx, &e);
 	}
@@ -304,7 +295,11 @@ static int hp_fill_entries(struct hp_fill_ctx *ctx)
 int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_fill *arg = &cmd->arg.fill;
-	struct hp_fill_ctx ctx = { .obj = obj, .arg = arg };
+	struct hp_fill_ctx ctx = {
+		.obj = obj,
+		.arg = arg,
+		.entries = u64_to_user_ptr(arg->entries),
+	};
 	struct hp_channel *ch = hp_channel_find(obj, arg->channel);
 	bool had_spare;
 	u64 pages;
@@ -324,8 +319,10 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	pages = ch->pages;
 	ctx.ch = ch;
 	ctx.generation = READ_ONCE(ch->generation);
-	if (ch->known != ctx.generation)
+	if (ch->known != ctx.generation) {
+		ch->page = NULL;
 		ch->host_page = HUGEPOST_NO_PAGE;
+	}
 	WRITE_ONCE(ch->known, ctx.generation);
 
 	ret = hp_fill_entries(&ctx);

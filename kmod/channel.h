@@ -5,9 +5,6 @@
 #ifndef HUGEPOST_CHANNEL_H
 #define HUGEPOST_CHANNEL_H
 
-#include <linux/nospec.h>
-#include <linux/uaccess.h>
-
 #include "private.h"
 
 static inline struct hp_channel *hp_channel_find(struct hp_object *obj,
@@ -18,12 +15,14 @@ static inline struct hp_channel *hp_channel_find(struct hp_object *obj,
 	return &obj->channels[array_index_nospec(index, obj->nr_channels)];
 }
 
-/* Accounts @nr target pages of host page @hidx that this channel filled. */
+/* Accounts @nr target pages of @hp, host page @hidx, that this channel filled. */
 static inline void hp_channel_account(struct hp_channel *ch,
+				      struct hp_hostpage *hp,
 				      unsigned long hidx, unsigned int nr,
 				      bool zero)
 {
-	if (ch->host_page != hidx) {
+	if (ch->page != hp) {
+		ch->page = hp;
 		ch->host_page = hidx;
 		ch->host_page_filled = 0;
 		ch->all_zero = true;
@@ -39,7 +38,7 @@ static inline void hp_channel_account(struct hp_channel *ch,
 /* One target page of other bytes than zeros, not to replace anything? */
 static inline bool hp_is_single(const struct hugepost_fill_entry *e)
 {
-	return e->len == PAGE_SIZE && !e->flags && !e->__reserved;
+	return e->len == PAGE_SIZE && !(e->flags | e->__reserved);
 }
 
 /*

@@ -13,7 +13,6 @@
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "control.h"
 #include "hugepost_trace.h"
@@ -165,7 +164,7 @@ static void hp_leave_armed(struct hp_object *obj, int mode)
 	hp_events_drop(obj, 0, ULONG_MAX);
 	smp_mb(); /* pairs with hp_fault_wait() */
 	wake_up_interruptible_poll(&obj->events.poll, EPOLLHUP);
-	hp_wake_all(obj);
+	hp_wake_range(obj, 0, ULONG_MAX);
 }
 
 static void hp_mode_changed(struct hp_object *obj,

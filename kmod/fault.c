@@ -36,13 +36,6 @@ static int hp_wake_function(struct wait_queue_entry *wq, unsigned int mode,
 	return autoremove_wake_function(wq, mode, sync, arg);
 }
 
-static void hp_waiter_init(struct hp_waiter *waiter, pgoff_t tp)
-{
-	init_wait(&waiter->wq);
-	waiter->wq.func = hp_wake_function;
-	waiter->tp = tp;
-}
-
 static wait_queue_head_t *hp_waitq(struct hp_object *obj, unsigned long hidx)
 {
 	return &obj->waitq[hash_long(hidx, HP_WAIT_SHIFT)];
@@ -63,11 +56,6 @@ void hp_wake_range(struct hp_object *obj, pgoff_t first, pgoff_t end)
 	}
 	for (i = 0; i < ARRAY_SIZE(obj->waitq); i++)
 		__wake_up(&obj->waitq[i], TASK_NORMAL, 0, &key);
-}
-
-void hp_wake_all(struct hp_object *obj)
-{
-	hp_wake_range(obj, 0, ULONG_MAX);
 }
 
 static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
@@ -125,7 +113,7 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 {
 	unsigned int state = hp_fault_wait_state(vmf->flags);
 	wait_queue_head_t *wq = hp_waitq(obj, hp_pgoff_to_hidx(vmf->pgoff));
-	struct hp_waiter waiter;
+	struct hp_waiter waiter = { .tp = vmf->pgoff };
 	bool wait, present;
 	struct file *file;
 	int mode = hp_mode(obj);
@@ -141,7 +129,8 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	if (mode == HUGEPOST_MODE_ARMED && hp_event_queue(obj, vmf))
 		return VM_FAULT_OOM;
 
-	hp_waiter_init(&waiter, vmf->pgoff);
+	init_wait(&waiter.wq);
+	waiter.wq.func = hp_wake_function;
 	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 		prepare_to_wait(wq, &waiter.wq, state);
 	/* Pairs with hp_hostpage_announce(): is there reason to wait still? */

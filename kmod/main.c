@@ -5,10 +5,8 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mount.h>
-#include <linux/nospec.h>
 #include <linux/pseudo_fs.h>
 #include <linux/rcupdate.h>
-#include <linux/uaccess.h>
 
 #include "control.h"
 

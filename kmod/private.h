@@ -122,6 +122,7 @@ struct hp_channel {
 	unsigned long generation; /* counts RESETs */
 	unsigned long known;	/* generation that @host_page belongs to */
 	struct folio *spare;	/* staging set aside, NULL if PREALLOC */
+	struct hp_hostpage *page; /* of @host_page, or NULL */
 	u64 host_page;		/* hidx filled last, or HUGEPOST_NO_PAGE */
 	u32 host_page_filled;
 	bool all_zero;
@@ -411,7 +412,6 @@ extern const struct vm_operations_struct hp_vm_ops;
 
 int hp_mmap(struct file *file, struct vm_area_struct *vma);
 void hp_wake_range(struct hp_object *obj, pgoff_t first, pgoff_t end);
-void hp_wake_all(struct hp_object *obj);
 
 /* event.c */
 void hp_events_init(struct hp_events *ev);

@@ -7,8 +7,6 @@
  * allocate nothing, so they are done here in a few steps. All else, and all
  * errors, are left to hp_fill().
  */
-#include <linux/uaccess.h>
-
 #include "channel.h"
 #include "control.h"
 #include "hugepost_trace.h"
@@ -16,33 +14,43 @@
 /* Not to be done here. */
 #define HP_SHORT_NOT	-1
 
+/* Page faults are off in any case under a spinlock, where these are counted. */
+static inline bool hp_short_faults(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_COUNT) ||
+	       IS_ENABLED(CONFIG_PREEMPT_RT);
+}
+
 /*
  * One target page: how many were filled. The last missing one of a host page,
  * which makes it complete, goes the long way, too.
  */
 static __always_inline int hp_short_single(struct hp_hostpage *hp,
 					   struct hp_channel *ch,
-					   unsigned int sub, u64 src)
+					   pgoff_t tp, u64 src)
 {
+	unsigned int sub = tp % HP_SUBS;
 	int ret = HP_SHORT_NOT;
 
-	pagefault_disable();
+	if (hp_short_faults())
+		pagefault_disable();
 	spin_lock(&hp->lock);
 	if (hp_channel_reset_since(ch, ch->known)) {
 		/* That is an error. */
-	} else if (!hp->bits || !hp->staged) {
+	} else if (unlikely(hp->state != HP_STAGING)) {
 		if (hp_hostpage_complete(hp))
 			ret = 0;
-	} else if (test_bit(sub, hp->bits->present)) {
+	} else if (unlikely(test_bit(sub, hp->bits->present))) {
 		ret = 0;
-	} else if (hp->nr_present < HP_SUBS - 1 &&
-		   !hp_folio_poisoned(hp->folio, sub) &&
-		   !hp_copy_pages(hp->folio, sub, 1, src)) {
+	} else if (likely(hp->nr_present < HP_SUBS - 1 &&
+			  !hp_folio_poisoned(hp->folio, sub) &&
+			  !hp_copy_pages(hp->folio, sub, 1, src))) {
 		hp_hostpage_set_present(hp, sub, 1);
 		ret = 1;
 	}
 	spin_unlock(&hp->lock);
-	pagefault_enable();
+	if (hp_short_faults())
+		pagefault_enable();
 	return ret;
 }
 
@@ -63,41 +71,46 @@ static __always_inline int hp_short_zero(struct hp_object *obj,
 
 /* How many were filled; HP_SHORT_NOT: nothing was done, ask hp_fill(). */
 static __always_inline int hp_short(struct hp_object *obj, u32 channel,
-				    const struct hugepost_fill_entry *e)
+				    u64 offset, u64 src, bool zero)
 {
-	unsigned long hidx = e->offset >> HP_HOST_SHIFT;
-	pgoff_t first = e->offset >> PAGE_SHIFT;
+	struct hp_channel *ch = hp_channel_find(obj, channel);
+	unsigned long hidx = offset >> HP_HOST_SHIFT;
+	pgoff_t tp = offset >> PAGE_SHIFT;
 	struct hp_hostpage *hp;
-	struct hp_channel *ch;
-	bool zero;
-	int nr;
+	int nr = HP_SHORT_NOT;
 
-	if (hp_is_single(e) && PAGE_ALIGNED(e->offset))
-		zero = false;
-	else if (e->flags == HUGEPOST_FILL_ZERO && !e->__reserved && !e->src &&
-		 e->len == HP_HOST_SIZE && IS_ALIGNED(e->offset, HP_HOST_SIZE))
-		zero = true;
-	else
+	if (unlikely(!ch || test_and_set_bit_lock(0, &ch->busy)))
 		return HP_SHORT_NOT;
-	if (e->offset >= obj->length)
-		return HP_SHORT_NOT;
-	hp = hp_hostpage_find(obj, hidx);
-	ch = hp_channel_find(obj, channel);
-	if (!hp || !ch || test_and_set_bit_lock(0, &ch->busy))
-		return HP_SHORT_NOT;
-
-	nr = zero ? hp_short_zero(obj, hp, ch) :
-		    hp_short_single(hp, ch, first % HP_SUBS, e->src);
-	if (nr > 0)
-		hp_channel_account(ch, hidx, nr, zero);
-	else if (!nr)
-		ch->duplicates++;
-	clear_bit_unlock(0, &ch->busy);
-
-	if (nr > 0) {
-		hp_hostpage_announce(obj, first, first + nr);
-		hp_report_progress(obj);
+	hp = ch->page;
+	if (unlikely(ch->host_page != hidx)) {
+		hp = offset < obj->length ? hp_hostpage_find(obj, hidx) : NULL;
+		if (!hp)
+			goto out;
 	}
+	nr = zero ? hp_short_zero(obj, hp, ch) :
+		    hp_short_single(hp, ch, tp, src);
+	if (likely(nr > 0)) {
+		hp_channel_account(ch, hp, hidx, nr, zero);
+		hp_hostpage_announce(obj, tp, tp + nr);
+	} else if (!nr) {
+		ch->duplicates++;
+	}
+out:
+	clear_bit_unlock(0, &ch->busy);
+	return nr;
+}
+
+/*
+ * Apart from what is asked more often, which completes no host page and is never
+ * the first FILL of an object: there is no progress to report.
+ */
+static noinline int hp_short_zeros(struct hp_object *obj, u32 channel,
+				   u64 offset)
+{
+	int nr = hp_short(obj, channel, offset, 0, true);
+
+	if (nr > 0)
+		hp_report_progress(obj);
 	return nr;
 }
 
@@ -124,18 +137,28 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	unsafe_get_user(entries, &uarg->entries, fault);
 	unsafe_get_user(reserved, &uarg->__reserved, fault);
 	user_read_access_end();
-	if (size != sizeof(*uarg) || flags || nr != 1 || reserved ||
+	if (size != sizeof(*uarg) || (flags | reserved | (nr ^ 1)) ||
 	    !hp_get_entry(&e, u64_to_user_ptr(entries)))
 		goto all_else;
 
-	ret = hp_short(obj, channel, &e);
-	if (ret == HP_SHORT_NOT)
+	ret = HP_SHORT_NOT;
+	if (likely(hp_is_single(&e) && PAGE_ALIGNED(e.offset)))
+		ret = hp_short(obj, channel, e.offset, e.src, false);
+	else if (e.flags == HUGEPOST_FILL_ZERO && !e.__reserved && !e.src &&
+		 e.len == HP_HOST_SIZE && IS_ALIGNED(e.offset, HP_HOST_SIZE))
+		ret = hp_short_zeros(obj, channel, e.offset);
+	if (unlikely(ret == HP_SHORT_NOT))
 		goto all_else;
 	if (!user_write_access_begin(uarg, sizeof(*uarg)))
 		return -EFAULT;
 	unsafe_put_user(1, &uarg->out_done, fault_out);
-	unsafe_put_user(ret == 1 ? PAGE_SIZE : 0, &uarg->out_bytes, fault_out);
-	unsafe_put_user(!ret, &uarg->out_duplicates, fault_out);
+	if (likely(ret == 1)) {
+		unsafe_put_user(PAGE_SIZE, &uarg->out_bytes, fault_out);
+		unsafe_put_user(0, &uarg->out_duplicates, fault_out);
+	} else {
+		unsafe_put_user(0, &uarg->out_bytes, fault_out);
+		unsafe_put_user(!ret, &uarg->out_duplicates, fault_out);
+	}
 	user_write_access_end();
 	return 0;
 

@@ -3,8 +3,8 @@
  * What the benchmarks share: a clock, series of samples, and how they are
  * printed: a line of JSON a series.
  *
- *	{"figure": "...", "who": "...", "unit": "...", "n": ..., "min": ...,
- *	 "p10": ..., "median": ..., "p90": ..., "p99": ..., "max": ...}
+ *	{"figure": "...", "who": "...", "unit": "...", "n": ..., "mean": ...,
+ *	 "min": ..., "p10": ..., "median": ..., "p90": ..., "p99": ..., "max": ...}
  *
  * The clock is the CPU's counter. In a VM whose clock counts instructions
  * (BENCH_CLOCK=instructions, see run) it counts these, else it is turned to ns.
@@ -88,7 +88,8 @@ static inline void series_print_unit(struct series *s, const char *figure,
 				     const char *who, const char *unit,
 				     double per)
 {
-	size_t last = s->nr - 1;
+	size_t last = s->nr - 1, i;
+	double sum = 0;
 
 	if (!s->nr) {
 		fprintf(stderr, "%s of %s: no sample\n", figure, who);
@@ -96,10 +97,12 @@ static inline void series_print_unit(struct series *s, const char *figure,
 	}
 	qsort(s->values, s->nr, sizeof(*s->values), series_compare);
 #define AT(_percent) ((double)s->values[last * (_percent) / 100] / per)
+	for (i = 0; i < s->nr; i++)
+		sum += (double)s->values[i];
 	printf("{\"figure\": \"%s\", \"who\": \"%s\", \"unit\": \"%s\", \"n\": %zu, "
-	       "\"min\": %.1f, \"p10\": %.1f, \"median\": %.1f, \"p90\": %.1f, "
+	       "\"mean\": %.1f, \"min\": %.1f, \"p10\": %.1f, \"median\": %.1f, \"p90\": %.1f, "
 	       "\"p99\": %.1f, \"max\": %.1f}\n",
-	       figure, who, unit, s->nr, AT(0), AT(10), AT(50), AT(90), AT(99),
+	       figure, who, unit, s->nr, sum / (double)s->nr / per, AT(0), AT(10), AT(50), AT(90), AT(99),
 	       AT(100));
 #undef AT
 	fflush(stdout);

@@ -122,6 +122,16 @@ static void peer_moving(void)
 	munmap(tmp, PAGES * HP);
 }
 
+/* How long the call takes alone, its argument made before. */
+static uint64_t call(int fd, unsigned long request, void *arg)
+{
+	uint64_t start = now();
+
+	if (ioctl(fd, request, arg))
+		die("a call");
+	return now() - start;
+}
+
 /* The guest stays on small pages. */
 static void peer_small(void)
 {
@@ -136,10 +146,13 @@ static void peer_small(void)
 		uint64_t begin = now();
 
 		for (j = 0; j < SUBS; j++) {
-			uint64_t start = now();
+			struct uffdio_copy arg = {
+				.dst = (uintptr_t)mem + i * HP + j * TP,
+				.src = (uintptr_t)src + j * TP,
+				.len = TP,
+			};
 
-			peer_copy(fd, mem + i * HP + j * TP, src + j * TP, TP);
-			series_add(&part, now() - start);
+			series_add(&part, call(fd, UFFDIO_COPY, &arg));
 		}
 		series_add(&whole, now() - begin);
 	}
@@ -237,28 +250,26 @@ static void fill_touch(void)
 	close(fd);
 }
 
-static void fill_small(void)
+/* All target pages, each by a call of its own. */
+static void fill_each(const char *who, int fd)
 {
-	char *mem;
-	int fd = bench_object(PAGES * HP, 1, HUGEPOST_SETUP_PREALLOC, &mem);
 	uint64_t tp;
 
 	for (tp = 0; tp < PAGES * SUBS; tp++) {
-		uint64_t start = now();
+		struct hugepost_fill_entry entry = {
+			.offset = tp * TP,
+			.src = (uintptr_t)src + tp % SUBS * TP,
+			.len = TP,
+		};
+		struct hugepost_fill arg = {
+			.size = sizeof(arg),
+			.nr = 1,
+			.entries = (uintptr_t)&entry,
+		};
 
-		fill(fd, tp * TP, TP, 0);
-		series_add(&part, now() - start);
+		series_add(&part, call(fd, HUGEPOST_FILL, &arg));
 	}
-	series_print(&part, "one target page", "hugepost: FILL", 1);
-	for (tp = 0; tp < PAGES * SUBS; tp++) {
-		uint64_t start = now();
-
-		fill(fd, tp * TP, TP, 0);
-		series_add(&part, now() - start);
-	}
-	series_print(&part, "one target page", "hugepost: duplicate", 1);
-	munmap(mem, PAGES * HP);
-	close(fd);
+	series_print(&part, "one target page", who, 1);
 }
 
 /* The same by 64 entries in one call. */
@@ -284,13 +295,14 @@ static void fill_many(const char *who, int fd)
 	series_print(&part, "target page, 64 a call", who, 64);
 }
 
-static void fill_many_twice(void)
+/* The second time all of it is present. */
+static void fill_twice(void (*all)(const char *who, int fd))
 {
 	char *mem;
 	int fd = bench_object(PAGES * HP, 1, HUGEPOST_SETUP_PREALLOC, &mem);
 
-	fill_many("hugepost: FILL", fd);
-	fill_many("hugepost: duplicate", fd);
+	all("hugepost: FILL", fd);
+	all("hugepost: duplicate", fd);
 	munmap(mem, PAGES * HP);
 	close(fd);
 }
@@ -415,8 +427,8 @@ int main(void)
 	fill_whole(0, "hugepost: one entry, allocated then");
 	fill_batches(0, 512, "hugepost: 512 entries a call, allocated then");
 	fill_touch();
-	fill_small();
-	fill_many_twice();
+	fill_twice(fill_each);
+	fill_twice(fill_many);
 	fill_zero();
 	discards();
 	others();
