@@ -58,7 +58,7 @@ check-quick:
 
 # One VM at a time: its kernel keeps two CPUs busy.
 check-debug:
-	@HUGEPOST_KERNELS="$(or $(HUGEPOST_KERNELS),6.12-debug)" \
+	@HUGEPOST_KERNELS="$(or $(HUGEPOST_KERNELS),6.12-debug 7-debug 6.12-kcsan)" \
 		HUGEPOST_LIVE=some HUGEPOST_STATIC=no HUGEPOST_JOBS=1 \
 		selftests/check
 
@@ -104,6 +104,6 @@ help:
 	@echo 'make check-quick  on one kernel (HUGEPOST_KERNELS=6.1), with fewer'
 	@echo '                  live migrations'
 	@echo 'make bench        what hugepost costs, beside what one would take instead'
-	@echo 'make check-debug  the same on a kernel that looks for bugs, which it builds'
-	@echo '                  (HUGEPOST_KERNELS="6.12-debug 7-debug" for both)'
+	@echo 'make check-debug  the same on kernels that look for bugs, which it builds'
+	@echo '                  (HUGEPOST_KERNELS="6.12-debug 7-debug 6.12-kcsan")'
 	@echo 'make clean        removes build/'

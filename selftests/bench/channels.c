@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two channels on two CPUs against one channel on one: how fast they fill host
- * pages of their own, and how fast the same host page. Wall time.
+ * pages of their own, and how fast the same host page. Wall time. What the CPUs
+ * can do is told by two threads that copy the same bytes in user memory, without
+ * any call.
  *
  * usage: channels
  *
- * Needs the module, and 600 MiB of memory. The status is 4 if there are not two
+ * Needs the module, and 1200 MiB of memory. The status is 4 if there are not two
  * CPUs.
  */
 #include "bench.h"
@@ -24,6 +26,7 @@
  */
 static struct hugepost_fill_entry entries[PAGES][BATCHES][BATCH];
 static bool together;		/* on the same host page? */
+static char *plain;		/* user memory to copy to, NULL: FILL */
 static unsigned int nr_threads;
 static int object;
 static pthread_barrier_t start_line;
@@ -59,11 +62,22 @@ static void prepare(const char *src)
 	}
 }
 
+static void copy_batch(const struct hugepost_fill_entry *entry)
+{
+	unsigned int i;
+
+	for (i = 0; i < BATCH; i++, entry++)
+		memcpy(plain + entry->offset,
+		       (const char *)(uintptr_t)entry->src, TP);
+}
+
 static void fill_batches(const struct worker *w, size_t page,
 			 unsigned int first, unsigned int end)
 {
 	for (; first < end; first++)
-		if (hp_fill_entries(object, w->nr, entries[page][first], BATCH,
+		if (plain)
+			copy_batch(entries[page][first]);
+		else if (hp_fill_entries(object, w->nr, entries[page][first], BATCH,
 				    NULL))
 			die("FILL");
 }
@@ -127,7 +141,7 @@ static uint64_t run(const int *cpus, unsigned int threads)
 			end = workers[i].end;
 	}
 	pthread_barrier_destroy(&start_line);
-	if (hp_discard(object, 0, PAGES * HP) != PAGES * SUBS)
+	if (!plain && hp_discard(object, 0, PAGES * HP) != PAGES * SUBS)
 		die("DISCARD");
 	return (uint64_t)((double)(PAGES * HP) / (double)(end - start) * 1e9);
 }
@@ -149,10 +163,10 @@ static void compare(const int *cpus, const char *src, const char *how)
 		series_add(&ratio, both * 10000 / alone);
 	}
 	snprintf(figure, sizeof(figure), "fill, %s", how);
-	series_print_unit(&one, figure, "hugepost: one channel", "MiB/s",
-			  1 << 20);
-	series_print_unit(&two, figure, "hugepost: two channels", "MiB/s",
-			  1 << 20);
+	series_print_unit(&one, figure, plain ? "one thread" :
+			  "hugepost: one channel", "MiB/s", 1 << 20);
+	series_print_unit(&two, figure, plain ? "two threads" :
+			  "hugepost: two channels", "MiB/s", 1 << 20);
 	qsort(ratio.values, ratio.nr, sizeof(*ratio.values), series_compare);
 	value_print("speed-up of two channels", how, "ratio",
 		    (double)ratio.values[ratio.nr / 2] / 10000);
@@ -179,6 +193,9 @@ int main(void)
 	object = bench_object(PAGES * HP, 2, HUGEPOST_SETUP_PREALLOC, &mem);
 	compare(cpus, src, "different host pages");
 	compare(cpus, src, "the same host page");
+	plain = bench_source(PAGES * HP);
+	compare(cpus, src, "copies in user memory");
+	munmap(plain, PAGES * HP);
 	munmap(mem, PAGES * HP);
 	close(object);
 	return 0;
