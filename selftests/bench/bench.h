@@ -102,8 +102,8 @@ static inline void series_print_unit(struct series *s, const char *figure,
 	printf("{\"figure\": \"%s\", \"who\": \"%s\", \"unit\": \"%s\", \"n\": %zu, "
 	       "\"mean\": %.1f, \"min\": %.1f, \"p10\": %.1f, \"median\": %.1f, \"p90\": %.1f, "
 	       "\"p99\": %.1f, \"max\": %.1f}\n",
-	       figure, who, unit, s->nr, sum / (double)s->nr / per, AT(0), AT(10), AT(50), AT(90), AT(99),
-	       AT(100));
+	       figure, who, unit, s->nr, sum / (double)s->nr / per, AT(0),
+	       AT(10), AT(50), AT(90), AT(99), AT(100));
 #undef AT
 	fflush(stdout);
 	s->nr = 0;

@@ -77,8 +77,8 @@ static void fill_batches(const struct worker *w, size_t page,
 	for (; first < end; first++)
 		if (plain)
 			copy_batch(entries[page][first]);
-		else if (hp_fill_entries(object, w->nr, entries[page][first], BATCH,
-				    NULL))
+		else if (hp_fill_entries(object, w->nr, entries[page][first],
+					 BATCH, NULL))
 			die("FILL");
 }
 

@@ -123,12 +123,12 @@ static void peer_moving(void)
 }
 
 /* How long the call takes alone, its argument made before. */
-static uint64_t call(int fd, unsigned long request, void *arg)
+static uint64_t timed_ioctl(int fd, unsigned long request, void *arg)
 {
 	uint64_t start = now();
 
 	if (ioctl(fd, request, arg))
-		die("a call");
+		die("ioctl");
 	return now() - start;
 }
 
@@ -152,7 +152,7 @@ static void peer_small(void)
 				.len = TP,
 			};
 
-			series_add(&part, call(fd, UFFDIO_COPY, &arg));
+			series_add(&part, timed_ioctl(fd, UFFDIO_COPY, &arg));
 		}
 		series_add(&whole, now() - begin);
 	}
@@ -267,7 +267,7 @@ static void fill_each(const char *who, int fd)
 			.entries = (uintptr_t)&entry,
 		};
 
-		series_add(&part, call(fd, HUGEPOST_FILL, &arg));
+		series_add(&part, timed_ioctl(fd, HUGEPOST_FILL, &arg));
 	}
 	series_print(&part, "one target page", who, 1);
 }
