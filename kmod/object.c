@@ -249,18 +249,25 @@ int hp_object_setup(struct hp_object *obj, struct hp_ucmd *cmd)
 	    arg->length > HP_LENGTH_MAX ||
 	    arg->channels > HUGEPOST_CHANNELS_MAX)
 		return -EINVAL;
-	if (arg->flags & HUGEPOST_SETUP_NODE) {
-		if (arg->node >= MAX_NUMNODES ||
-		    !node_state(arg->node, N_MEMORY))
-			return -EINVAL;
-	} else if (arg->node) {
+	if (arg->flags & HUGEPOST_SETUP_NODE ?
+	    arg->node >= MAX_NUMNODES || !node_state(arg->node, N_MEMORY) :
+	    arg->node)
 		return -EINVAL;
-	}
 
-	if (mutex_lock_interruptible(&obj->setup_lock))
-		return -EINTR;
+	/*
+	 * Success is told before anything is done: afterwards it must not fail,
+	 * and user memory cannot be waited for under setup_lock (lock order).
+	 */
+	arg->out_allocated = arg->flags & HUGEPOST_SETUP_PREALLOC ?
+			     arg->length : max(arg->channels, 1U) * HP_HOST_SIZE;
+	ret = hp_respond(cmd);
+	arg->out_allocated = 0;
+	if (ret || mutex_lock_interruptible(&obj->setup_lock))
+		return ret ?: -EINTR;
 	ret = hp_setup_locked(obj, arg);
 	mutex_unlock(&obj->setup_lock);
+	if (!ret)
+		cmd->copy_size = 0;
 	return ret;
 }
 

@@ -107,6 +107,24 @@ TEST(setup_once)
 	close(fd);
 }
 
+/* Rule: a SETUP whose answer cannot be written does nothing. */
+TEST(setup_without_answer)
+{
+	struct hugepost_setup *arg = mmap(NULL, TP, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = hp_open();
+
+	ASSERT_NE(arg, MAP_FAILED);
+	*arg = (struct hugepost_setup){ .size = sizeof(*arg), .length = HP };
+	ASSERT_EQ(mprotect(arg, TP, PROT_READ), 0);
+	EXPECT_EQ(hp_call(fd, HUGEPOST_SETUP, arg), -EFAULT);
+	EXPECT_EQ(hp_stats(fd).out_memory + hp_stats(fd).out_length, 0);
+	EXPECT_EQ(hp_setup(fd, 2 * HP, 2, 0), 0);
+	EXPECT_EQ(hp_stats(fd).out_length, 2 * HP);
+	munmap(arg, TP);
+	close(fd);
+}
+
 /* Rule: an object has as many channels as SETUP said, up to 64. */
 TEST(setup_channels_max)
 {
