@@ -124,8 +124,10 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	u64 entries;
 	int ret;
 
-	if (cmd != HUGEPOST_FILL || trace_hugepost_fill_enabled() ||
-	    !hp_object_ready(obj))
+	/* From here on cmd is a constant: one register more for the rest. */
+	if (cmd != HUGEPOST_FILL)
+		return hp_ioctl_any(file, cmd, arg);
+	if (trace_hugepost_fill_enabled() || !hp_object_ready(obj))
 		goto all_else;
 
 	if (!user_read_access_begin(uarg, sizeof(*uarg)))
@@ -165,7 +167,7 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 fault:
 	user_read_access_end();
 all_else:
-	return hp_ioctl_any(file, cmd, arg);
+	return hp_ioctl_any(file, HUGEPOST_FILL, arg);
 fault_out:
 	user_write_access_end();
 	return -EFAULT;
