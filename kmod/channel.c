@@ -212,6 +212,7 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 
 	pagefault_disable();
 	do {
+		hp_stall("fill-hold");
 		spin_lock(&hp->lock);
 		if (hp_channel_reset_since(ctx->ch, ctx->generation))
 			ret = -ECANCELED;

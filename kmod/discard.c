@@ -90,6 +90,7 @@ static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 	spin_unlock(&hp->lock);
 
 	if (nr > 0) {
+		hp_stall("discard-cleared");
 		if (folio)
 			unmap_mapping_range(obj->inode->i_mapping,
 					    (loff_t)(base + first) << PAGE_SHIFT,

@@ -263,6 +263,7 @@ static ssize_t hp_event_read(struct file *file, char __user *buf, size_t count,
 
 	while (count - done >= sizeof(event)) {
 		if (hp_event_take(ef, &event)) {
+			hp_stall("event-taken");
 			if (copy_to_user(buf + done, &event, sizeof(event))) {
 				hp_event_untake(ef, &event);
 				ret = -EFAULT;
@@ -401,6 +402,7 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 			return -EBUSY;
 		}
 	}
+	hp_stall("arm-mode");
 	synchronize_rcu();
 	hp_report_again(obj);
 	hp_mode_changed(obj, HUGEPOST_EVENT_KIND_ARMED);

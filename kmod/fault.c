@@ -172,6 +172,7 @@ static int hp_fault_zero(struct hp_object *obj, unsigned long hidx,
 	if (!hp)
 		return -ENOMEM;
 
+	hp_stall("fault-zero");
 	spin_lock(&hp->lock);
 	if (hp_mode(obj) != HUGEPOST_MODE_UNARMED ||
 	    hp_hostpage_present(hp, sub)) {
@@ -280,6 +281,7 @@ static enum hp_lookup hp_fault_lookup(struct hp_hostpage *hp, unsigned int sub,
 		folio_get(*folio);
 	}
 	spin_unlock(&hp->lock);
+	hp_stall("fault-looked");
 	return ret;
 }
 

@@ -217,6 +217,7 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 		}
 	}
 
+	hp_stall("fill-prepared");
 	if (need_folio) {
 		hp_hostpage_materialise(obj, hp, hidx, folio, &bits);
 	} else {

@@ -110,6 +110,7 @@ static int hp_walk_complete(struct hp_object *obj, unsigned long addr,
 		unsigned long next;
 		pgoff_t pgoff;
 
+		hp_stall("install-walk");
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		mmap_read_lock(mm);

@@ -148,6 +148,7 @@ static int hp_object_get_dumpit(struct sk_buff *skb,
 		if (!hp_object_owner_nr(obj))
 			continue;
 		hdr = hp_put_dump(skb, cb, HUGEPOST_NL_CMD_OBJECT_GET);
+		hp_stall("dump-object");
 		ret = hdr ? hp_describe_object(skb, obj) : -EMSGSIZE;
 		if (ret) {
 			genlmsg_cancel(skb, hdr);

@@ -49,6 +49,7 @@
 #include <linux/hugepost.h>
 
 #include "compat.h"
+#include "stall.h"
 
 /* Of the module; the same as in userspace/VERSION. */
 #define HP_VERSION	"0.1.0"
