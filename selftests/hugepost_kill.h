@@ -63,7 +63,7 @@ static void *kill_handle(void *arg)
 
 		if (hp_read_event(efd, &e))
 			continue;
-		kill_nap(j, 500);
+		kill_nap(j, kill_random(j, 2) ? 300 : 20000);
 		if ((e.access & j->p->access) == j->p->access)
 			j->p->shared->waits = true;
 		page = e.offset / TP;
@@ -240,19 +240,19 @@ static void *(*const kill_jobs[KILL_ROLES][KILL_JOBS])(void *) = {
 	[KILL_VMM] = { kill_handle, kill_discard, kill_fill,
 		       kill_fill_from_missing, kill_touch, kill_touch,
 		       kill_file, kill_map, kill_remote },
-	[KILL_GUEST] = { kill_handle, kill_vcpu, kill_discard, kill_fill,
-			 kill_touch },
+	[KILL_GUEST] = { kill_handle, kill_vcpu, kill_discard },
 };
 
 /*
- * Makes the guest: its code must stay, so it is what others do not touch, a host
- * page of its own before the object.
+ * Makes the guest. Its code must stay, so it is in a host page before the
+ * object's. KVM's descriptors are not mapped and come last: a process that ends
+ * lets go of them first, and waits for KVM's workers there.
  */
 static inline int kill_make_guest(struct kill_process *p)
 {
 	char *mem = mmap(NULL, HP + KILL_BYTES + HP, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	int kvm = guest_open_kvm();
+	int kvm = guest_open_kvm(), ret;
 
 	if (mem == MAP_FAILED || kvm < 0)
 		return -errno;
@@ -264,8 +264,17 @@ static inline int kill_make_guest(struct kill_process *p)
 		      MAP_SHARED | MAP_FIXED, p->fd, 0);
 	if (p->mem == MAP_FAILED)
 		return -errno;
-	return guest_make(&p->guest, kvm, mem, HP + KILL_BYTES, true,
-			  KILL_TPS - 5);
+	ret = guest_make(&p->guest, kvm, mem, HP + KILL_BYTES, true,
+			 KILL_TPS - 5);
+	if (ret)
+		return ret;
+	munmap(p->guest.run, p->guest.run_size);
+	if (dup2(p->guest.vm, 100) < 0 || dup2(p->guest.vcpu, 101) < 0)
+		return -errno;
+	close(p->guest.vm);
+	close(p->guest.vcpu);
+	p->guest.vcpu = 101;
+	return 0;
 }
 
 /*
