@@ -120,11 +120,9 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 
 	trace_hugepost_fault(obj, vmf, VM_FAULT_RETRY);
 
-	if (current->flags & (PF_EXITING | PF_DUMPCORE))
-		return VM_FAULT_SIGBUS;
-	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		return VM_FAULT_SIGBUS;
-	if (mode == HUGEPOST_MODE_LOST)
+	if (current->flags & (PF_EXITING | PF_DUMPCORE) ||
+	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) ||
+	    mode == HUGEPOST_MODE_LOST)
 		return VM_FAULT_SIGBUS;
 	if (mode == HUGEPOST_MODE_ARMED && hp_event_queue(obj, vmf))
 		return VM_FAULT_OOM;

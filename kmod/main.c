@@ -119,9 +119,7 @@ static const struct hp_ioctl_op hp_ioctl_ops[] = {
 /* Writes the argument back to the caller, as much of it as the caller has. */
 int hp_respond(struct hp_ucmd *cmd)
 {
-	if (copy_to_user(cmd->uarg, &cmd->arg, cmd->copy_size))
-		return -EFAULT;
-	return 0;
+	return copy_to_user(cmd->uarg, &cmd->arg, cmd->copy_size) ? -EFAULT : 0;
 }
 
 long hp_ioctl_any(struct file *file, unsigned int nr, unsigned long uarg)
