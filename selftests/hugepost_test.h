@@ -38,6 +38,10 @@ static inline unsigned int hp_slowness(void)
 	return slowness ? (unsigned int)atoi(slowness) : 1;
 }
 
+/* Files of a program that has tests in another one have no use for the harness. */
+#ifdef HUGEPOST_NO_HARNESS
+#include "kselftest.h"
+#else
 /* The harness has no other way: it ends a test by an alarm. */
 #define alarm(seconds) alarm((seconds) * hp_slowness())
 #include "kselftest_harness.h"
@@ -46,6 +50,7 @@ static inline unsigned int hp_slowness(void)
 /* An emulated machine with other work to do is slow; a hang takes for ever. */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 180
+#endif
 
 #define TP		4096UL			/* target page */
 #define HP		(2UL << 20)		/* host page */
