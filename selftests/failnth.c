@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every allocation and every copy from or to user space that a call makes fails
- * once, by /proc/thread-self/fail-nth of a debug kernel: the call reports it,
- * the object's other pages keep their bytes, and the object is usable.
+ * once, by /proc/thread-self/fail-nth of a debug kernel, or else, if the module
+ * makes it itself, by inject/: the call reports it, the object's other pages keep
+ * their bytes, and the object is usable.
  */
 #include <sys/socket.h>
 
-#include "hugepost_test.h"
+#include "hugepost_failnth.h"
 #include "nl_test.h"
 
 #define PAGES	(4 * SUBS)	/* of the object */
 #define PARTIAL	100		/* pages present in host page 1 */
 #define EMPTY	2		/* the host page that calls fill */
 #define REPLACED 7UL		/* a page that a call overwrites */
-#define MANY	5000		/* more failures than any call can have */
-
-static const char * const quiet[][2] = {
-	{ "failslab/ignore-gfp-wait", "N" },
-	{ "failslab/verbose", "0" },
-	{ "fail_page_alloc/ignore-gfp-wait", "N" },
-	{ "fail_page_alloc/ignore-gfp-highmem", "N" },
-	{ "fail_page_alloc/min-order", "0" },
-	{ "fail_page_alloc/verbose", "0" },
-	{ "fail_usercopy/verbose", "0" },
-};
 
 struct state {
 	int fd;			/* an object with pages, armed if the call says so */
@@ -38,22 +28,11 @@ struct state {
 	char *pages;		/* a host page's worth of bytes */
 };
 
-static void set_faults(void)
+/* Is it what a failure is told of by? */
+static bool tells_of_failure(int ret)
 {
-	char path[128];
-	unsigned int i;
-	int fd;
-
-	for (i = 0; i < ARRAY_SIZE(quiet); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s",
-			 quiet[i][0]);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (write(fd, quiet[i][1], 1) < 0)
-			perror(path);
-		close(fd);
-	}
+	return ret == -ENOMEM || ret == -EFAULT || ret == -EAGAIN ||
+	       ret == -ENOBUFS || ret == -EMSGSIZE;
 }
 
 static int touch(struct state *s, uint64_t page)
@@ -68,6 +47,13 @@ static int run_open(struct state *s)
 	if (fd >= 0)
 		close(fd);
 	return fd < 0 ? fd : 0;
+}
+
+static int run_info(struct state *s)
+{
+	struct hugepost_info arg = { .size = sizeof(arg) };
+
+	return hp_call(s->fd, HUGEPOST_INFO, &arg);
 }
 
 /* Only after a SETUP that did all may another one find the object set up. */
@@ -114,6 +100,37 @@ static int run_arm(struct state *s)
 static int run_disarm(struct state *s)
 {
 	return hp_disarm(s->fd);
+}
+
+static void *touch_missing(void *arg)
+{
+	return (void *)(uintptr_t)*(volatile char *)arg;
+}
+
+/* An event that could not be read is read by the next call. */
+static int run_read_event(struct state *s)
+{
+	struct hugepost_event event = {};
+	int efd = hp_arm(s->fd, 0);
+	pthread_t thread;
+	int ret;
+
+	if (efd < 0)
+		return efd;
+	ret = pthread_create(&thread, NULL, touch_missing,
+			     s->mem + EMPTY * HP);
+	if (!ret) {
+		ret = -hp_read_event(efd, &event);
+		while (!event.kind)
+			hp_read_event(efd, &event);
+		while (hp_fill(s->fd, 0, event.offset, s->pages, TP, 0))
+			;
+		pthread_join(thread, NULL);
+	}
+	while (hp_disarm(s->fd) || hp_discard(s->fd, EMPTY * HP, HP) < 0)
+		;
+	close(efd);
+	return -ret;
 }
 
 static int run_fill_page(struct state *s)
@@ -229,6 +246,11 @@ static int run_reset(struct state *s)
 	return hp_reset(s->fd, 0);
 }
 
+static int run_wake(struct state *s)
+{
+	return hp_wake(s->fd, 0, 4 * HP);
+}
+
 static int run_stats(struct state *s)
 {
 	struct hugepost_channel_stats channels[2];
@@ -272,6 +294,25 @@ static int run_netlink_dump(struct state *s)
 	return nl_object_dump(&s->nl, s->fd, NULL, NULL);
 }
 
+static int run_netlink_channels(struct state *s)
+{
+	struct nl_request req;
+
+	nl_begin(&req, s->nl.family, HUGEPOST_NL_CMD_CHANNEL_GET, NLM_F_DUMP);
+	nl_put_u64(&req, HUGEPOST_A_CHANNEL_OBJECT, s->id);
+	return nl_call(&s->nl, &req, NULL, NULL, NULL);
+}
+
+static int run_netlink_map(struct state *s)
+{
+	struct nl_request req;
+
+	nl_begin(&req, s->nl.family, HUGEPOST_NL_CMD_MAP_GET, 0);
+	nl_put_u64(&req, HUGEPOST_A_MAP_OBJECT, s->id);
+	nl_put_u32(&req, HUGEPOST_A_MAP_CELLS, 4);
+	return nl_call(&s->nl, &req, NULL, NULL, NULL);
+}
+
 static int run_netlink_reserve(struct state *s)
 {
 	return nl_module_set(&s->nl, HUGEPOST_A_MODULE_RESERVE, 2 * HP);
@@ -302,11 +343,13 @@ FIXTURE_VARIANT(failnth)
 	}
 
 VARIANT(open, false);
+VARIANT(info, false);
 VARIANT(setup, false);
 VARIANT(setup_prealloc, false);
 VARIANT(mmap, false);
 VARIANT(arm, false);
 VARIANT(disarm, true);
+VARIANT(read_event, false);
 VARIANT(fill_page, false);
 VARIANT(fill_hostpage, true);
 VARIANT(fill_scattered, true);
@@ -324,22 +367,23 @@ VARIANT(discard_all, false);
 VARIANT(install, true);
 VARIANT(collapse, false);
 VARIANT(reset, true);
+VARIANT(wake, true);
 VARIANT(stats, true);
 VARIANT(bitmap, true);
 VARIANT(unmap_part, false);
 VARIANT(netlink_module, false);
 VARIANT(netlink_object, true);
 VARIANT(netlink_dump, true);
+VARIANT(netlink_channels, true);
+VARIANT(netlink_map, false);
 VARIANT(netlink_reserve, false);
 VARIANT(netlink_join, false);
 
 FIXTURE_SETUP(failnth)
 {
-	/* Kept open: opening it takes memory, too. */
-	self->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	self->nth = open_fail_nth();
 	if (self->nth < 0)
-		SKIP(return, "this kernel has no fault injection");
-	set_faults();
+		SKIP(return, NO_INJECTION);
 	self->s.pages = mmap(NULL, HP, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	ASSERT_NE(self->s.pages, MAP_FAILED);
@@ -426,45 +470,33 @@ TEST_F(failnth, sweep)
 {
 	unsigned int nth, told = 0;
 	bool injected = true;
-	char buf[16];
-	int ret, n;
+	int ret;
 
 	for (nth = 1; injected && nth < MANY; nth++) {
 		ASSERT_TRUE(prepare(&self->s, variant->armed));
-		n = snprintf(buf, sizeof(buf), "%u", nth);
-		ASSERT_EQ(write(self->nth, buf, n), n);
+		ASSERT_TRUE(fail_at(self->nth, nth));
 		ret = variant->run(&self->s);
-
-		/* Reading it is a copy to user space, which may fail, too. */
-		n = pread(self->nth, buf, sizeof(buf) - 1, 0);
-		buf[n < 0 ? 0 : n] = 0;
-		injected = n > 0 && atoi(buf) == 0;
-		while (pwrite(self->nth, "0", 1, 0) != 1)
-			;
+		injected = has_failed(self->nth);
 
 		told += ret != 0;
-		if (!injected || (ret != -ENOMEM && ret != -EFAULT &&
-				  ret != -EAGAIN && ret != -ENOBUFS)) {
+		if (!injected || !tells_of_failure(ret)) {
 			EXPECT_EQ(ret, 0)
 				TH_LOG("failure %u: %s", nth, strerror(-ret));
 		}
 		EXPECT_TRUE(intact(&self->s));
 
-		/* Asked once more, it is done. */
-		if (variant->run == run_netlink_module ||
-		    variant->run == run_netlink_object ||
-		    variant->run == run_netlink_dump ||
-		    variant->run == run_netlink_reserve ||
-		    variant->run == run_netlink_join) {
-			close(self->s.nl.fd);
-			ASSERT_EQ(nl_open(&self->s.nl), 0);
-		}
+		/* Asked once more, it is done; by a socket without old answers. */
+		close(self->s.nl.fd);
+		ASSERT_EQ(nl_open(&self->s.nl), 0);
 		EXPECT_EQ(variant->run(&self->s), 0)
 			TH_LOG("after failure %u", nth);
 		EXPECT_TRUE(intact(&self->s));
 		clean_up(&self->s);
 	}
 	EXPECT_LT(nth, MANY);
+	/* It copies its argument: where that does not fail, nothing does. */
+	if (variant->run == run_info)
+		EXPECT_GT(told, 0);
 	TH_LOG("%u failures, %u told of", nth - 2, told);
 	if (variant->run == run_netlink_reserve) {
 		ASSERT_EQ(nl_open(&self->s.nl), 0);

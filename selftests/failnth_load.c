@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every call that the module makes to get memory while it is loaded fails once,
+ * by inject/: the module is not loaded then, and nothing of it is left.
+ */
+#include <sys/syscall.h>
+
+#include "hugepost_failnth.h"
+#include "nl_test.h"
+
+FIXTURE(load)
+{
+	const char *module;
+	int nth;
+};
+
+FIXTURE_SETUP(load)
+{
+	self->module = getenv("HUGEPOST_MODULE");
+	self->nth = open(INJECTOR, O_RDWR | O_CLOEXEC);
+	if (self->nth < 0 || !self->module)
+		SKIP(return, NO_INJECTION);
+}
+
+FIXTURE_TEARDOWN(load)
+{
+}
+
+static int load_module(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+
+	close(fd);
+	return ret;
+}
+
+static int unload_module(void)
+{
+	return syscall(SYS_delete_module, "hugepost", O_NONBLOCK) ? -errno : 0;
+}
+
+/* Is there anything that tells of the module? */
+static bool module_shows(void)
+{
+	struct nl nl;
+	int ret = nl_open(&nl);
+
+	close(nl.fd);
+	return ret != -ENOENT || !access("/sys/module/hugepost", F_OK) ||
+	       !access(HUGEPOST_DEVICE, F_OK);
+}
+
+/* Rule: a module that lacks what it needs is not loaded, and leaves nothing. */
+TEST_F(load, sweep)
+{
+	unsigned int nth, told = 0;
+	bool injected = true;
+	int ret, fd;
+
+	for (nth = 1; injected && nth < MANY; nth++) {
+		ASSERT_EQ(unload_module(), 0);
+		ASSERT_TRUE(fail_at(self->nth, nth));
+		ret = load_module(self->module);
+		injected = has_failed(self->nth);
+
+		if (ret) {
+			told++;
+			EXPECT_TRUE(injected);
+			EXPECT_EQ(ret, -ENOMEM)
+				TH_LOG("failure %u: %s", nth, strerror(-ret));
+			EXPECT_FALSE(module_shows());
+			ASSERT_EQ(load_module(self->module), 0);
+		}
+		EXPECT_TRUE(module_shows());
+		fd = hp_new(HP, 1, 0);
+		EXPECT_GE(fd, 0);
+		close(fd);
+	}
+	EXPECT_GT(told, 0);
+	EXPECT_LT(nth, MANY);
+	TH_LOG("%u failures, %u told of", nth - 2, told);
+}
+
+TEST_HARNESS_MAIN
