@@ -137,6 +137,52 @@ TEST(alone)
 	free(steps);
 }
 
+/* Plays teams of @members actors until the share is done. */
+static void play_teams(struct __test_metadata *_metadata, unsigned int percent,
+		       unsigned int members, bool processes)
+{
+	struct m_report *report = new_report();
+	struct share s = share_of(percent);
+	struct m_team team = {
+		.members = members, .processes = processes, .rounds = 4,
+		.steps = 400, .seed = totals->seed,
+	};
+
+	for (; goes_on(&s); team.seed++) {
+		ASSERT_TRUE(m_team_play(&team, report))
+			TH_LOG("%s (HUGEPOST_SEED=%llu)", report->message,
+			       (unsigned long long)team.seed);
+		count(&s, report->operations);
+	}
+}
+
+/* Rule: what threads do to pages of their own, others do not disturb. */
+TEST(threads)
+{
+	play_teams(_metadata, 20, 3, false);
+}
+
+/* Rule: the same of processes that share the objects. */
+TEST(processes)
+{
+	play_teams(_metadata, 10, 3, true);
+}
+
+/* Rule: of several that fill one page the first one's bytes stay, whole. */
+TEST(crowd)
+{
+	struct m_report *report = new_report();
+	struct share s = share_of(10);
+	uint64_t seed;
+
+	for (seed = totals->seed; goes_on(&s); seed++) {
+		ASSERT_TRUE(m_crowd_play(seed, 2, report))
+			TH_LOG("%s (HUGEPOST_SEED=%llu)", report->message,
+			       (unsigned long long)seed);
+		count(&s, report->operations);
+	}
+}
+
 /* Rule: a seed gives the same steps and the same results each time. */
 TEST(seed_replays)
 {

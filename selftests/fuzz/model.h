@@ -55,7 +55,7 @@ struct m_page {
 
 struct m_host {
 	uint16_t nr_present;
-	uint8_t staged;		/* has memory */
+	bool staged;		/* has memory */
 	uint8_t owner;		/* of all its target pages, or M_NOBODY */
 };
 
@@ -78,6 +78,7 @@ struct m_object {
 	struct m_channel channels[M_CHANNELS];
 	struct m_host hosts[M_HOSTS];
 	struct m_page pages[M_PAGES];
+	uint32_t seen[M_PAGES];	/* events that somebody read for all actors */
 };
 
 /* How target page i of the object is mapped at base + i * TP. */
@@ -290,6 +291,18 @@ void m_woken(struct m_actor *a, struct m_object *o, unsigned int first,
 	     unsigned int nr, unsigned int most);
 void m_helpers_start(struct m_actor *a, unsigned int nr);
 void m_helpers_end(struct m_actor *a);
+bool m_patience(unsigned int *turns);
+bool m_helper_writes(const struct m_helper *h);
+struct m_helper *m_helper_idle(struct m_actor *a);
+void m_helper_start(struct m_helper *h, struct m_slot *slot, enum m_touch touch,
+		    unsigned int page, unsigned int word);
+bool m_helper_waits(struct m_actor *a, struct m_object *o, struct m_helper *h,
+		    uint64_t before);
+bool m_helper_ends(struct m_actor *a, struct m_helper *h);
+void m_helper_finish(struct m_actor *a, struct m_helper *h);
+extern volatile unsigned int m_signals;
+
+/* model_events.c */
 bool m_arm(struct m_actor *a, const uint32_t *r);
 bool m_disarm(struct m_actor *a, const uint32_t *r);
 bool m_lose(struct m_actor *a, const uint32_t *r);
@@ -298,6 +311,7 @@ bool m_wait(struct m_actor *a, const uint32_t *r);
 bool m_signal(struct m_actor *a, const uint32_t *r);
 bool m_read_events(struct m_actor *a, const uint32_t *r);
 bool m_fill_waits(struct m_actor *a, const uint32_t *r);
+bool m_touch_fill(struct m_actor *a, const uint32_t *r);
 
 /* model_map.c */
 bool m_map(struct m_actor *a, const uint32_t *r);
@@ -325,6 +339,19 @@ bool m_vm_write(struct m_actor *a, const uint32_t *r);
 bool m_direct(struct m_actor *a, const uint32_t *r);
 bool m_fork(struct m_actor *a, const uint32_t *r);
 
+/* model_team.c: actors of the same objects */
+struct m_team {
+	unsigned int members;
+	bool processes;
+	unsigned int rounds, steps;
+	uint64_t seed;
+};
+
+bool m_team_play(const struct m_team *team, struct m_report *report);
+
+/* model_crowd.c: actors that fill the same target pages */
+bool m_crowd_play(uint64_t seed, unsigned int rounds, struct m_report *report);
+
 /* model_run.c */
 extern const struct m_op m_ops[];
 extern const unsigned int m_nr_ops;
@@ -335,5 +362,6 @@ unsigned int m_shrink(struct m_step *steps, unsigned int nr, bool lie,
 		      struct m_report *report);
 void m_run_step(struct m_actor *a, const struct m_step *step);
 uint32_t m_pick_op(uint32_t r, bool alone);
+void m_watch(pid_t child, struct m_report *report);
 
 #endif /* HUGEPOST_MODEL_H */

@@ -38,6 +38,7 @@ const struct m_op m_ops[] = {
 	{ "wait", m_wait, 40, 0 },
 	{ "signal", m_signal, 8, 0 },
 	{ "read_events", m_read_events, 30, 0 },
+	{ "touch_fill", m_touch_fill, 0, 60 },
 	{ "map", m_map, 25, 20 },
 	{ "unmap", m_unmap, 8, 6 },
 	{ "protect", m_protect, 12, 10 },
@@ -55,7 +56,7 @@ const struct m_op m_ops[] = {
 	{ "vm_read", m_vm_read, 15, 15 },
 	{ "vm_write", m_vm_write, 15, 15 },
 	{ "direct", m_direct, 10, 10 },
-	{ "fork", m_fork, 1, 0 },
+	{ "fork", m_fork, 1, 1 },
 };
 
 const unsigned int m_nr_ops = ARRAY_SIZE(m_ops);
@@ -141,7 +142,7 @@ static void play(const struct m_step *steps, unsigned int nr, bool lie,
 }
 
 /* Kills a child that makes no step for too long: it hangs. */
-static void watch(pid_t child, struct m_report *report)
+void m_watch(pid_t child, struct m_report *report)
 {
 	unsigned int idle = 0;
 	uint64_t seen = 0;
@@ -182,7 +183,7 @@ bool m_play(struct m_step *steps, unsigned int nr, bool lie, bool tell,
 		play(steps, nr, lie, tell, objects, report);
 		_exit(0);
 	}
-	watch(child, report);
+	m_watch(child, report);
 	munmap(objects, M_OBJECTS * sizeof(*objects));
 	return !report->failed;
 }
