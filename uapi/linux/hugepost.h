@@ -153,8 +153,9 @@ struct hugepost_info {
  * is reached gives ENOMEM and kills nothing.
  *
  * Errors: EBUSY the object is set up already; ENOMEM the object's memory cannot
- * be had (compaction has been tried), nothing stays allocated; EINVAL @length,
- * @channels or @node is out of range; EOPNOTSUPP a page size is not supported.
+ * be had (compaction has been tried), nothing stays allocated; EFAULT the answer
+ * cannot be written, nothing was done; EINVAL @length, @channels or @node is out
+ * of range; EOPNOTSUPP a page size is not supported.
  */
 struct hugepost_setup {
 	__u32 size;
