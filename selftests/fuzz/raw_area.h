@@ -56,6 +56,18 @@ static inline bool in_area(struct raw_world *w, uintptr_t addr, size_t len,
 	return true;
 }
 
+/* The object that is mapped at @addr, -1 if it is none. */
+static inline int raw_object_at(struct raw_world *w, uintptr_t addr)
+{
+	int obj;
+
+	for (obj = 0; obj < 2; obj++)
+		if (addr >= (uintptr_t)w->mem[obj] &&
+		    addr < (uintptr_t)w->mem[obj] + w->length[obj])
+			return obj;
+	return -1;
+}
+
 /*
  * Puts what a call is to read where it will look for it. In an object's memory it
  * goes now, which may wait, or comes when somebody waits for it.
@@ -66,13 +78,8 @@ static inline void raw_put(struct raw_world *w, uintptr_t addr, const void *data
 	struct iovec from = { .iov_base = (void *)data, .iov_len = len };
 	struct iovec to = { .iov_base = (void *)addr, .iov_len = len };
 	size_t start, part, i;
-	int obj;
 
-	for (obj = 0; obj < 2; obj++) {
-		uintptr_t mem = (uintptr_t)w->mem[obj];
-
-		if (addr < mem || addr >= mem + w->length[obj])
-			continue;
+	if (raw_object_at(w, addr) >= 0) {
 		start = addr % TP;
 		part = len < TP - start ? len : TP - start;
 		memcpy(w->image + start, data, part);

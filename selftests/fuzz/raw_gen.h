@@ -301,8 +301,8 @@ static inline void raw_make_ioctl(struct raw_world *w, struct raw_tape *t,
 				  struct raw_call *c)
 {
 	_Alignas(8) char buf[1024] = {};
+	uint32_t size, put;
 	unsigned int i;
-	uint32_t size;
 
 	c->kind = RAW_IOCTL;
 	c->verb = &raw_verbs[raw_often[raw_byte(t) % ARRAY_SIZE(raw_often)]];
@@ -320,9 +320,11 @@ static inline void raw_make_ioctl(struct raw_world *w, struct raw_tape *t,
 	size = raw_size_of(t, buf, c->verb->size);
 	memcpy(buf, &size, sizeof(size));
 	c->arg = raw_place(w, t, c->verb->size);
-	raw_put(w, c->arg, buf, size < sizeof(buf) ? size : c->verb->size,
-		raw_byte(t) % 2);
-	if (size >= c->verb->size && size <= TP)
+	put = size < sizeof(buf) ? size : c->verb->size;
+	raw_put(w, c->arg, buf, put < 8 ? 8 : put, raw_byte(t) % 2);
+	if (raw_object_at(w, c->arg) >= 0) /* it may be an older one */
+		raw_may_write(c, (uintptr_t)w->area, RAW_AREA_PAGES * TP);
+	else if (size >= c->verb->size && size <= TP)
 		raw_may_write(c, c->arg + c->verb->out,
 			      c->verb->out_end - c->verb->out);
 

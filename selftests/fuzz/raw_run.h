@@ -329,7 +329,7 @@ static inline void play(struct raw_world *w, const unsigned char *tape)
 		if (wrong)
 			raw_fail(w->shared, "%s: %s, at %#zx; argument at %#lx",
 				 name_of(&c), wrong, where,
-			     c.arg - (uintptr_t)w->area);
+				 c.arg - (uintptr_t)w->area);
 	}
 	if (hp_stats(w->fd[2]).out_length) {
 		close_object(w, 2);
