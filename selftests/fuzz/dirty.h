@@ -17,8 +17,6 @@
 /* What debug kernels write to pages and objects that are freed, or allocated. */
 #define DIRTY_POISONS	{ 0xaaaaaaaaU, 0x6b6b6b6bU, 0x5a5a5a5aU }
 
-#define DIRTY_PAGES	(384UL << 20)	/* of memory, if as much is free */
-
 static inline bool dirty_has_mark(const void *data, size_t len)
 {
 	static const uint32_t poisons[] = DIRTY_POISONS;
@@ -37,7 +35,10 @@ static inline bool dirty_has_mark(const void *data, size_t len)
 	return false;
 }
 
-/* Is there an address of the kernel? (Errors and "none" are above them.) */
+/*
+ * Is there an address of the kernel? Errors and "none" are above them, what is
+ * between its data and its text is none.
+ */
 static inline bool dirty_has_address(const void *data, size_t len)
 {
 	const unsigned char *p = data;
@@ -46,7 +47,8 @@ static inline bool dirty_has_address(const void *data, size_t len)
 
 	for (at = 0; at + sizeof(word) <= len; at += 4) {
 		memcpy(&word, p + at, sizeof(word));
-		if (word >= 0xffff800000000000 && word < 0xfffffffffffff000)
+		if (word >= 0xffff800000000000 && word < 0xfffffffffffff000 &&
+		    (word < 0xfffffffe00000000 || word >= 0xffffffff80000000))
 			return true;
 	}
 	return false;
@@ -55,12 +57,6 @@ static inline bool dirty_has_address(const void *data, size_t len)
 static inline bool dirty_all_zero(const char *data, size_t len)
 {
 	return !data[0] && !memcmp(data, data + 1, len - 1);
-}
-
-static inline bool dirty_has_bytes(const char *data, size_t len,
-				   const char *bytes, size_t nr)
-{
-	return memmem(data, len, bytes, nr);
 }
 
 static inline void dirty_mark(void *to, size_t len)
@@ -96,13 +92,28 @@ static inline bool dirty_caches(void)
 	return true;
 }
 
+/* Most of the memory that is free, in bytes. */
+static inline size_t dirty_most(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long kb = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemFree: %lu", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return ((kb << 10) * 4 / 5) & ~(HP - 1);
+}
+
 /*
  * Marks memory, and frees it: in whole huge pages, which is what objects take
  * next. False if that cannot be done.
  */
 static inline bool dirty_memory(void)
 {
-	size_t len = DIRTY_PAGES, at;
+	size_t len = dirty_most(), at;
 	int status;
 	pid_t pid;
 	char *mem;
@@ -110,8 +121,7 @@ static inline bool dirty_memory(void)
 	pid = fork();
 	if (pid) {
 		waitpid(pid, &status, 0);
-		return WIFEXITED(status) && !WEXITSTATUS(status) &&
-		       dirty_caches();
+		return WIFEXITED(status) && !WEXITSTATUS(status);
 	}
 	mem = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -154,7 +164,7 @@ static inline int dirty_read_frame(uint64_t pfn, char *page)
 		if (pread(fd, &seg, sizeof(seg),
 			  head.e_phoff + i * sizeof(seg)) != sizeof(seg))
 			break;
-		if (seg.p_type != PT_LOAD || seg.p_paddr == (Elf64_Addr)-1 ||
+		if (seg.p_type != PT_LOAD || seg.p_paddr == (Elf64_Addr)~0ULL ||
 		    phys < seg.p_paddr || phys - seg.p_paddr >= seg.p_memsz)
 			continue;
 		if (pread(fd, page, TP, seg.p_offset + phys - seg.p_paddr) ==
