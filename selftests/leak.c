@@ -31,16 +31,19 @@ struct object {
 	char text[256];
 };
 
+static char patterns[PAGES * TP];	/* what each page is filled with */
+
 static bool holds(const char *page, unsigned int index, enum expected what)
 {
 	return what == ZEROS ? dirty_all_zero(page, TP) :
-			       hp_pattern_check(page, index, 1);
+			       !memcmp(page, patterns + index * TP, TP);
 }
 
 static int fill(struct object *o, unsigned int first, unsigned int nr)
 {
 	memset(o->page + first, BYTES, nr);
-	return hp_fill_pattern(o->fd, first % 2, first, nr, 1);
+	return hp_fill(o->fd, first % 2, first * TP, patterns + first * TP,
+		       nr * TP, 0);
 }
 
 static int zero(struct object *o, unsigned int first, unsigned int nr)
@@ -289,11 +292,9 @@ TEST_F(object, failed_fill)
 	struct object *o = &self->o;
 	char *src = mmap(NULL, 8 * TP, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	unsigned int i;
 
 	ASSERT_NE(src, MAP_FAILED);
-	for (i = 0; i < 8; i++)
-		hp_pattern_write(src + i * TP, 3 * SUBS + 50 + i, 1);
+	memcpy(src, patterns + (3 * SUBS + 50) * TP, 8 * TP);
 	ASSERT_EQ(munmap(src + 5 * TP, TP), 0);
 	EXPECT_EQ(hp_fill(o->fd, 0, (3 * SUBS + 50) * TP, src, 8 * TP, 0),
 		  -EFAULT);
@@ -587,6 +588,10 @@ TEST_F(object, files)
 /* Once, since it takes long: before any test is run. */
 __attribute__((constructor)) static void begin_program(void)
 {
+	unsigned int i;
+
+	for (i = 0; i < PAGES; i++)
+		hp_pattern_write(patterns + i * TP, i, 1);
 	if (!dirty_memory())
 		perror("cannot mark memory");
 }

@@ -92,8 +92,8 @@ static inline bool dirty_caches(void)
 	return true;
 }
 
-/* Most of the memory that is free, in bytes. */
-static inline size_t dirty_most(void)
+/* Half of the memory that is free, in bytes. */
+static inline size_t dirty_size(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	unsigned long kb = 0;
@@ -104,7 +104,7 @@ static inline size_t dirty_most(void)
 			break;
 	if (f)
 		fclose(f);
-	return ((kb << 10) * 4 / 5) & ~(HP - 1);
+	return (kb << 10) / 2 & ~(HP - 1);
 }
 
 /*
@@ -113,7 +113,7 @@ static inline size_t dirty_most(void)
  */
 static inline bool dirty_memory(void)
 {
-	size_t len = dirty_most(), at;
+	size_t len = dirty_size(), at;
 	int status;
 	pid_t pid;
 	char *mem;
