@@ -413,7 +413,7 @@ static inline void raw_make_netlink(struct raw_world *w, struct raw_tape *t,
 		raw_put_attribute(w, t, req);
 	c->len = req->nlh.nlmsg_len;
 	if (raw_rarely(t, 12))
-		c->len = raw_byte(t) % (c->len + 1);
+		c->len = 1 + raw_byte(t) % c->len;
 	if (raw_rarely(t, 12))
 		req->nlh.nlmsg_len = raw_rarely(t, 2) ? raw_number(t) : raw_byte(t);
 	c->cmd = (unsigned long)req->nlh.nlmsg_flags << 32 |
