@@ -16,7 +16,7 @@
 #define FILE_MAX	"/proc/sys/fs/file-max"
 #define FILE_NR		"/proc/sys/fs/file-nr"
 
-#define DESCRIPTORS	400	/* most that a process may have here */
+#define DESCRIPTORS	150	/* most that a process may have here */
 #define MAPS		900
 #define TASKS		150
 #define BARE		2000	/* objects that are not set up */
@@ -182,7 +182,7 @@ static void take_objects(struct hog *hog, int fd)
 
 	limit_descriptors();
 	while ((ret = hp_new(HP, 1, HUGEPOST_SETUP_PREALLOC)) >= 0 &&
-	       hog->taken < 40) {
+	       hog->taken < 20) {
 		last = ret;
 		hog->taken++;
 	}
