@@ -71,13 +71,18 @@ static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
 	return ret;
 }
 
+/*
+ * A wait may outlast any suspend, and what is to end it may be frozen already:
+ * the waiter is frozen where it is. It may hold locks of what reads or writes
+ * the page, of no use to anybody in a suspend.
+ */
 static unsigned int hp_fault_wait_state(unsigned int flags)
 {
 	if (flags & FAULT_FLAG_INTERRUPTIBLE)
-		return TASK_INTERRUPTIBLE;
+		return TASK_INTERRUPTIBLE | TASK_FREEZABLE_UNSAFE;
 	if (flags & FAULT_FLAG_KILLABLE)
-		return TASK_KILLABLE;
-	return TASK_UNINTERRUPTIBLE;
+		return TASK_KILLABLE | TASK_FREEZABLE_UNSAFE;
+	return TASK_UNINTERRUPTIBLE | TASK_FREEZABLE_UNSAFE;
 }
 
 /*
@@ -95,7 +100,7 @@ static void hp_fault_sleep(struct hp_object *obj, unsigned int flags,
 	if (!signal_pending_state(state, current)) {
 		schedule();
 	} else if (retried) {
-		set_current_state(TASK_KILLABLE);
+		set_current_state(TASK_KILLABLE | TASK_FREEZABLE_UNSAFE);
 		if (!fatal_signal_pending(current))
 			schedule_timeout(HZ / 50 + 1);
 	}
