@@ -2,12 +2,10 @@
 /*
  * Memory and cgroups: who pays, and what happens at the limit.
  */
+#include "hugepost_cgroup.h"
 #include "hugepost_touch.h"
 #include "nl_test.h"
 
-#include <limits.h>
-
-#define CGROUP	"/sys/fs/cgroup"
 #define MIB	(1UL << 20)
 #define GIB	(1UL << 30)
 
@@ -22,98 +20,6 @@ FIXTURE(cgroup)
 	int fd;
 	pid_t bystander;
 };
-
-static int write_file(const char *dir, const char *name, const char *value)
-{
-	char path[PATH_MAX];
-	int fd, ret = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-/* The number in a file of the cgroup, after @key if that is given. */
-static uint64_t cgroup_value(const char *dir, const char *name, const char *key)
-{
-	unsigned long long value = UINT64_MAX;
-	char path[PATH_MAX], line[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!key)
-			sscanf(line, "%llu", &value);
-		else if (!strncmp(line, key, strlen(key)) &&
-			 line[strlen(key)] == ' ')
-			sscanf(line + strlen(key), "%llu", &value);
-	}
-	if (f)
-		fclose(f);
-	return value;
-}
-
-static uint64_t charged(const char *dir)
-{
-	return cgroup_value(dir, "memory.current", NULL);
-}
-
-/* Is the cgroup charged at most @want, at once or soon? */
-static bool uncharged(const char *dir, uint64_t want)
-{
-	unsigned int i;
-
-	for (i = 0; i < 500 && charged(dir) > want; i++)
-		usleep(10000);
-	return charged(dir) <= want;
-}
-
-static int enter(const char *dir)
-{
-	return write_file(dir, "cgroup.procs", "0");
-}
-
-/* Sets an object up in the cgroup: its descriptor, or -errno. */
-static int new_in(const char *dir, uint64_t length, uint32_t channels,
-		  uint32_t flags)
-{
-	int fd, ret = enter(dir);
-
-	if (ret)
-		return ret;
-	fd = hp_new(length, channels, flags);
-	ret = enter(CGROUP);
-	return ret ? ret : fd;
-}
-
-/* Starts a process that sleeps in the cgroup, and returns when it does. */
-static pid_t bystander_start(const char *dir)
-{
-	int sync[2];
-	pid_t pid;
-	char byte;
-
-	if (pipe(sync))
-		return -errno;
-	pid = fork();
-	if (!pid) {
-		if (enter(dir) || write(sync[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(sync[1]);
-	if (read(sync[0], &byte, 1) != 1)
-		return -ECHILD;
-	close(sync[0]);
-	return pid;
-}
 
 FIXTURE_SETUP(cgroup)
 {

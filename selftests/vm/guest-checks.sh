@@ -12,7 +12,12 @@ TROUBLE+='|possible recursive locking|circular locking|inconsistent lock state'
 TROUBLE+='|suspicious RCU|sleeping function called|scheduling while atomic'
 TROUBLE+='|[Bb]ad page|[Bb]ad rss|page dumped|refcount_t|list_(add|del) corruption'
 TROUBLE+='|KASAN|KCSAN|UBSAN|KFENCE|kmemleak|[Ll]eak|still has|use-after-free'
-TROUBLE+='|stuck|blocked for more than|rcu.*stall'
+TROUBLE+='|stuck|blocked for more than|rcu.*stall|Killed process'
+
+# What tests cause, as sed(1) takes it out: they try to take memory away that an
+# object has, and let a process of this name use all memory up.
+EXPECTED='/page dumped because: unmovable page$/d'
+EXPECTED+=';/ invoked oom-killer: /,/<\/TASK>/d;/Killed process [0-9]* (hog)/d'
 
 # What may stay behind, in KiB: less than one huge page.
 TOLERANCE=1024
@@ -20,7 +25,8 @@ TOLERANCE=1024
 # Prints what the kernel wrote since the last call, if it is trouble. A data race
 # is, if one of its two sides is in the module: the kernel has some of its own.
 new_trouble() {
-	dmesg --read-clear | sed '/KCSAN: /{/\[hugepost\]/!d}' | grep -E "$TROUBLE"
+	dmesg --read-clear | sed "$EXPECTED"';/KCSAN: /{/\[hugepost\]/!d}' |
+		grep -E "$TROUBLE"
 }
 
 # check NAME COMMAND...: one TAP line.
