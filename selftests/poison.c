@@ -5,6 +5,8 @@
  * Each error takes a host page out of use for good, so the tests make few, and
  * never two in one host page.
  */
+#include "hugepost_cgroup.h"
+#include "hugepost_frames.h"
 #include "hugepost_touch.h"
 
 #define PAGES	3			/* host pages of the object */
@@ -92,22 +94,47 @@ static bool shows(const char *mem, uint64_t first, uint64_t pages)
 	return true;
 }
 
-/* Makes the memory at @addr bad, and waits until the object knows. */
-static bool make_bad(int fd, char *addr)
+/* Does the object come to know of more errors than @before? */
+static bool object_knows(int fd, uint64_t before)
 {
-	uint64_t before = hp_stats(fd).out_poisoned;
 	unsigned int i;
 
-	/* Kernels differ in what they say of pages they do not know. */
-	if (madvise(addr, TP, MADV_HWPOISON) &&
-	    errno != EBUSY && errno != EHWPOISON)
-		return false;
 	for (i = 0; i < 2000; i++) {
 		if (hp_stats(fd).out_poisoned > before)
 			return true;
 		usleep(10000);
 	}
 	return false;
+}
+
+/* Makes the memory at @addr bad, and waits until the object knows. */
+static bool make_bad(int fd, char *addr)
+{
+	uint64_t before = hp_stats(fd).out_poisoned;
+
+	/* Kernels differ in what they say of pages they do not know. */
+	if (madvise(addr, TP, MADV_HWPOISON) &&
+	    errno != EBUSY && errno != EHWPOISON)
+		return false;
+	return object_knows(fd, before);
+}
+
+/* Tells the kernel, by a file of its, of a page frame that goes bad. */
+static int frame_error(const char *file, uint64_t frame)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)(frame * TP));
+	return write_file(MEMORY, file, text);
+}
+
+/* The same with a page frame that nobody has mapped. */
+static bool make_frame_bad(int fd, uint64_t frame)
+{
+	uint64_t before = hp_stats(fd).out_poisoned;
+
+	frame_error("hard_offline_page", frame);
+	return object_knows(fd, before);
 }
 
 /*
@@ -220,6 +247,81 @@ TEST_F(object, assembling)
 	EXPECT_EQ(hp_toucher_end(&t), hp_pattern(BAD, 1, 0));
 	EXPECT_TRUE(shows(self->mem, 0, SUBS));
 	close(efd);
+}
+
+/* Rule: so it is with a host page that assembles and that nobody has mapped. */
+TEST_F(object, unmapped)
+{
+	uint64_t frame;
+	char *bad;
+
+	ASSERT_EQ(hp_fill_pattern(self->fd, 0, 0, BAD + 2, 1), 0);
+	ASSERT_TRUE(shows(self->mem, 0, BAD + 2));
+	frame = frame_of(self->mem + BAD * TP);
+	ASSERT_NE(frame, 0);
+	munmap(self->mem, PAGES * HP);
+	ASSERT_TRUE(make_frame_bad(self->fd, frame));
+
+	self->mem = hp_map(self->fd, 0, PAGES * HP);
+	ASSERT_NE(self->mem, MAP_FAILED);
+	bad = self->mem + BAD * TP;
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, BAD, SUBS - BAD, 1), 0);
+	EXPECT_EQ(hp_touch(bad, -1), SIGBUS);
+	EXPECT_TRUE(shows(self->mem, 0, BAD));
+	EXPECT_TRUE(shows(bad + TP, BAD + 1, SUBS - BAD - 1));
+	EXPECT_EQ(hp_smaps(self->mem, PAGES * HP, "FilePmdMapped"), 0);
+}
+
+/*
+ * Rule: where memory that is kept for an empty host page has an error, all other
+ * target pages can be filled; a discard of the whole host page brings new memory.
+ */
+TEST_F(object, reserve)
+{
+	char *bad = self->mem + BAD * TP;
+	uint64_t frame;
+
+	ASSERT_EQ(hp_fill_pattern(self->fd, 0, 0, SUBS, 1), 0);
+	ASSERT_TRUE(shows(self->mem, 0, SUBS));
+	frame = frame_of(bad);
+	ASSERT_NE(frame, 0);
+	ASSERT_EQ(hp_discard(self->fd, 0, HP), SUBS);
+	if (!(variant->flags & HUGEPOST_SETUP_PREALLOC)) {
+		/* None is kept, but what the channel has ready. */
+		EXPECT_EQ(hp_stats(self->fd).out_memory, HP);
+		return;
+	}
+	ASSERT_TRUE(make_frame_bad(self->fd, frame));
+
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 0, SUBS, 1), -EHWPOISON);
+	EXPECT_EQ(hp_touch(bad, -1), SIGBUS);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, BAD + 1, SUBS - BAD - 1, 1), 0);
+	EXPECT_TRUE(shows(self->mem, 0, BAD));
+	EXPECT_TRUE(shows(bad + TP, BAD + 1, SUBS - BAD - 1));
+	EXPECT_EQ(hp_discard(self->fd, 0, HP), SUBS - 1);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 0, SUBS, 1), 0);
+	EXPECT_TRUE(shows(self->mem, 0, SUBS));
+}
+
+/* Rule: a host page cannot be moved away from memory that may go bad. */
+TEST_F(object, soft_offline)
+{
+	const unsigned int assembling = SUBS;
+	uint64_t frames[2];
+	unsigned int i;
+
+	ASSERT_EQ(hp_fill_pattern(self->fd, 0, 0, SUBS + 9, 1), 0);
+	ASSERT_TRUE(shows(self->mem, 0, SUBS + 9));
+	frames[0] = frame_of(self->mem);
+	frames[1] = frame_of(self->mem + assembling * TP);
+	for (i = 0; i < 2; i++) {
+		ASSERT_NE(frames[i], 0);
+		EXPECT_NE(frame_error("soft_offline_page", frames[i]), 0);
+	}
+	EXPECT_EQ(frame_of(self->mem), frames[0]);
+	EXPECT_EQ(frame_of(self->mem + assembling * TP), frames[1]);
+	EXPECT_TRUE(shows(self->mem, 0, SUBS + 9));
+	EXPECT_EQ(hp_stats(self->fd).out_poisoned, 0);
 }
 
 TEST_HARNESS_MAIN
