@@ -17,7 +17,7 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 DKMSDIR	?= /usr/src/hugepost-$(VERSION)
 
 .PHONY: all modules userspace sources setup demo demo-stream \
-	bench check check-quick check-debug install uninstall install-dkms uninstall-dkms deb \
+	bench check check-quick check-debug soak install uninstall install-dkms uninstall-dkms deb \
 	clean help
 
 all: modules userspace
@@ -61,6 +61,9 @@ check-debug:
 	@HUGEPOST_KERNELS="$(or $(HUGEPOST_KERNELS),6.12-debug 7-debug 6.12-kcsan)" \
 		HUGEPOST_LIVE=some HUGEPOST_STATIC=no HUGEPOST_JOBS=1 \
 		selftests/check
+
+soak:
+	@MINUTES=$(or $(MINUTES),60) selftests/soak
 
 install: modules userspace
 	$(MAKE) -C $(KDIR) M=$(OUT) INSTALL_MOD_DIR=updates \
@@ -106,4 +109,5 @@ help:
 	@echo 'make bench        what hugepost costs, beside what one would take instead'
 	@echo 'make check-debug  the same on kernels that look for bugs, which it builds'
 	@echo '                  (HUGEPOST_KERNELS="6.12-debug 7-debug 6.12-kcsan")'
+	@echo 'make soak         random and rough tests again and again (MINUTES=60)'
 	@echo 'make clean        removes build/'
