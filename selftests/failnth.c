@@ -77,6 +77,14 @@ static int run_setup_prealloc(struct state *s)
 	return set_up(s, HUGEPOST_SETUP_PREALLOC);
 }
 
+/* Somebody listens to what is reported of it. */
+static int run_setup_reported(struct state *s)
+{
+	int ret = nl_join(&s->nl);
+
+	return ret ? ret : set_up(s, 0);
+}
+
 static int run_mmap(struct state *s)
 {
 	void *mem = hp_map(s->other, 0, 4 * HP);
@@ -346,6 +354,7 @@ VARIANT(open, false);
 VARIANT(info, false);
 VARIANT(setup, false);
 VARIANT(setup_prealloc, false);
+VARIANT(setup_reported, false);
 VARIANT(mmap, false);
 VARIANT(arm, false);
 VARIANT(disarm, true);
