@@ -11,9 +11,8 @@
 #include "hugepost_test.h"
 #include "fuzz/model.h"
 
-#include <time.h>
-
-#define STEPS	1000			/* of one sequence */
+#define STEPS	2500			/* of one sequence */
+#define PLAYERS	2			/* sequences at the same time */
 
 /* What all tests share: they run in processes of their own. */
 static struct totals {
@@ -46,18 +45,26 @@ static void print_totals(void)
 		       (unsigned long long)totals->seed);
 }
 
-/* Before the harness begins. */
+/* When all tests are known, and none has begun. */
 static void __attribute__((constructor)) start_totals(void)
 {
+	struct __test_metadata *t;
+
 	totals = mmap(NULL, sizeof(*totals), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	totals->pid = getpid();
 	totals->began = now();
 	totals->seconds = from_environment("HUGEPOST_SECONDS", 0);
 	totals->wanted = from_environment("HUGEPOST_OPS", totals->seconds ?
-					  1e15 : 100000);
+					  1e15 : 100000.0 / hp_slowness());
 	totals->seed = from_environment("HUGEPOST_SEED",
 					(uint32_t)(totals->began * 1e6));
+	/* Who asks for more gives it the time. */
+	for (t = _fixture_global.tests; t; t = t->next)
+		t->timeout += totals->seconds ? totals->seconds :
+			      totals->wanted / 500;
+	if (access("/dev/ram0", F_OK) && system("modprobe -q brd rd_nr=1"))
+		printf("# model: no RAM disk (brd), so no O_DIRECT\n");
 	printf("# model: seed %llu\n", (unsigned long long)totals->seed);
 	fflush(stdout);
 	atexit(print_totals);
@@ -66,13 +73,14 @@ static void __attribute__((constructor)) start_totals(void)
 /* A test's share of all operations, or of the time. */
 struct share {
 	uint64_t wanted, done;
-	double until;
+	double began, until;
 };
 
 static struct share share_of(unsigned int percent)
 {
 	return (struct share){
 		.wanted = totals->wanted / 100 * percent,
+		.began = now(),
 		.until = totals->seconds ?
 			 now() + totals->seconds * percent / 100 : 0,
 	};
@@ -80,13 +88,20 @@ static struct share share_of(unsigned int percent)
 
 static bool goes_on(const struct share *s)
 {
-	return s->done < s->wanted && (!s->until || now() < s->until);
+	return __atomic_load_n(&s->done, __ATOMIC_RELAXED) < s->wanted &&
+	       (!s->until || now() < s->until);
 }
 
 static void count(struct share *s, uint64_t operations)
 {
-	s->done += operations;
+	__atomic_add_fetch(&s->done, operations, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&totals->operations, operations, __ATOMIC_RELAXED);
+}
+
+static void print_share(const struct share *s)
+{
+	printf("# %llu operations in %.1f seconds\n",
+	       (unsigned long long)s->done, now() - s->began);
 }
 
 static struct m_report *new_report(void)
@@ -95,46 +110,81 @@ static struct m_report *new_report(void)
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
-/* Shrinks steps that failed, and prints what is left of them. */
-static void explain(struct m_step *steps, unsigned int nr, uint64_t seed,
-		    struct m_report *report)
-{
-	struct m_report last;
+/* Plays sequences until the share is done, or one fails. */
+struct player {
+	pthread_t thread;
+	enum m_kind kind;
+	struct share *share;
+	uint64_t seed;
+	struct m_step steps[STEPS];
+	struct m_report *report;
+};
 
-	printf("# %s (seed %llu, step %d): shrinking\n", report->message,
-	       (unsigned long long)seed, report->step);
-	last = *report;
-	nr = m_shrink(steps, nr, false, report);
+static void *play_sequences(void *arg)
+{
+	struct player *p = arg;
+
+	for (; goes_on(p->share); p->seed += PLAYERS) {
+		m_sequence(p->steps, STEPS, p->kind, p->seed);
+		if (!m_play(p->steps, STEPS, false, false, p->report))
+			break;
+		count(p->share, p->report->operations);
+	}
+	return NULL;
+}
+
+/* Shrinks the steps that failed, and prints what is left of them. */
+static void explain(struct player *p)
+{
+	struct m_report last = *p->report;
+	unsigned int nr;
+
+	printf("# %s (HUGEPOST_SEED=%llu, step %d, %s): shrinking\n",
+	       last.message, (unsigned long long)p->seed, last.step,
+	       m_ops[p->steps[last.step].op].name);
+	fflush(stdout);
+	nr = m_shrink(p->steps, STEPS, false, p->report);
 	printf("# %u steps are left:\n", nr);
-	if (m_play(steps, nr, false, true, report))
-		printf("# they do not fail each time\n");
+	if (m_play(p->steps, nr, false, true, p->report))
+		printf("# and they do not fail each time: %s\n", last.message);
 	else
-		last = *report;
-	printf("# %s\n", last.message);
-	*report = last;
-	report->failed = 1;
+		printf("# %s\n", p->report->message);
+}
+
+static void play_alone(struct __test_metadata *_metadata, enum m_kind kind,
+		       unsigned int percent)
+{
+	struct share share = share_of(percent);
+	static struct player players[PLAYERS];
+	unsigned int i;
+
+	for (i = 0; i < PLAYERS; i++) {
+		players[i].kind = kind;
+		players[i].share = &share;
+		players[i].seed = totals->seed + i;
+		players[i].report = new_report();
+		pthread_create(&players[i].thread, NULL, play_sequences,
+			       &players[i]);
+	}
+	for (i = 0; i < PLAYERS; i++)
+		pthread_join(players[i].thread, NULL);
+	print_share(&share);
+	for (i = 0; i < PLAYERS; i++) {
+		EXPECT_FALSE(players[i].report->failed)
+			explain(&players[i]);
+	}
 }
 
 /* Rule: whatever one actor does, two objects are as the model says. */
 TEST(alone)
 {
-	struct m_step *steps = malloc(STEPS * sizeof(*steps));
-	struct m_report *report = new_report();
-	struct share s = share_of(50);
-	uint64_t seed;
+	play_alone(_metadata, KIND_ALONE, 40);
+}
 
-	for (seed = totals->seed; goes_on(&s); seed++) {
-		m_sequence(steps, STEPS, seed);
-		if (!m_play(steps, STEPS, false, false, report)) {
-			explain(steps, STEPS, seed, report);
-			EXPECT_FALSE(report->failed)
-				TH_LOG("HUGEPOST_SEED=%llu",
-				       (unsigned long long)seed);
-			break;
-		}
-		count(&s, report->operations);
-	}
-	free(steps);
+/* Rule: the same, where an object's memory is most often another's source. */
+TEST(sources)
+{
+	play_alone(_metadata, KIND_SOURCES, 15);
 }
 
 /* Plays teams of @members actors until the share is done. */
@@ -145,7 +195,7 @@ static void play_teams(struct __test_metadata *_metadata, unsigned int percent,
 	struct share s = share_of(percent);
 	struct m_team team = {
 		.members = members, .processes = processes, .rounds = 4,
-		.steps = 400, .seed = totals->seed,
+		.steps = 500, .seed = totals->seed,
 	};
 
 	for (; goes_on(&s); team.seed++) {
@@ -154,6 +204,7 @@ static void play_teams(struct __test_metadata *_metadata, unsigned int percent,
 			       (unsigned long long)team.seed);
 		count(&s, report->operations);
 	}
+	print_share(&s);
 }
 
 /* Rule: what threads do to pages of their own, others do not disturb. */
@@ -165,7 +216,7 @@ TEST(threads)
 /* Rule: the same of processes that share the objects. */
 TEST(processes)
 {
-	play_teams(_metadata, 10, 3, true);
+	play_teams(_metadata, 15, 3, true);
 }
 
 /* Rule: of several that fill one page the first one's bytes stay, whole. */
@@ -181,6 +232,7 @@ TEST(crowd)
 			       (unsigned long long)seed);
 		count(&s, report->operations);
 	}
+	print_share(&s);
 }
 
 /* Rule: a seed gives the same steps and the same results each time. */
@@ -188,18 +240,21 @@ TEST(seed_replays)
 {
 	struct m_step steps[300];
 	struct m_report *report = new_report();
-	uint64_t hash;
+	uint64_t seed = totals->seed, hash = 0;
+	unsigned int i;
 
-	m_sequence(steps, ARRAY_SIZE(steps), totals->seed);
-	ASSERT_TRUE(m_play(steps, ARRAY_SIZE(steps), false, false, report))
-		TH_LOG("%s", report->message);
-	hash = report->hash;
-	m_sequence(steps, ARRAY_SIZE(steps), totals->seed);
-	ASSERT_TRUE(m_play(steps, ARRAY_SIZE(steps), false, false, report));
-	EXPECT_EQ(report->hash, hash);
-	m_sequence(steps, ARRAY_SIZE(steps), totals->seed + 1);
-	ASSERT_TRUE(m_play(steps, ARRAY_SIZE(steps), false, false, report));
-	EXPECT_NE(report->hash, hash);
+	for (i = 0; i < 3; i++) {
+		m_sequence(steps, ARRAY_SIZE(steps), KIND_ALONE,
+			   seed + i / 2);
+		ASSERT_TRUE(m_play(steps, ARRAY_SIZE(steps), false, false,
+				   report))
+			TH_LOG("%s", report->message);
+		if (i == 1)
+			EXPECT_EQ(report->hash, hash);
+		if (i == 2)
+			EXPECT_NE(report->hash, hash);
+		hash = report->hash;
+	}
 }
 
 /*
@@ -214,7 +269,7 @@ TEST(shrinks)
 	uint64_t seed;
 
 	for (seed = 1;; seed++) {
-		m_sequence(steps, ARRAY_SIZE(steps), seed);
+		m_sequence(steps, ARRAY_SIZE(steps), KIND_ALONE, seed);
 		if (!m_play(steps, ARRAY_SIZE(steps), true, false, report) &&
 		    report->step > 50)
 			break;

@@ -13,6 +13,7 @@
 
 #include <semaphore.h>
 #include <stdarg.h>
+#include <time.h>
 
 #define HUGEPOST_NO_HARNESS
 #include "../hugepost_test.h"
@@ -171,11 +172,17 @@ struct m_step {
 /* False: there was nothing to do, and nothing was done. */
 typedef bool (*m_step_fn)(struct m_actor *a, const uint32_t *r);
 
+enum m_kind {
+	KIND_ALONE,
+	KIND_TOGETHER,		/* with others on the same objects */
+	KIND_SOURCES,		/* alone; an object is the other one's source */
+	KINDS
+};
+
 struct m_op {
 	const char *name;
 	m_step_fn run;
-	unsigned int alone;	/* weight for an actor that is alone */
-	unsigned int together;	/* and with others on the same objects */
+	unsigned int weight[KINDS];
 };
 
 /* model_bytes.c: bytes, and the rules of the module */
@@ -291,7 +298,13 @@ void m_woken(struct m_actor *a, struct m_object *o, unsigned int first,
 	     unsigned int nr, unsigned int most);
 void m_helpers_start(struct m_actor *a, unsigned int nr);
 void m_helpers_end(struct m_actor *a);
-bool m_patience(unsigned int *turns);
+struct m_patience {
+	unsigned int turns;
+	time_t until;
+};
+
+bool m_patience(struct m_patience *p);
+extern unsigned int m_hang_seconds;	/* a wait as long as this is a hang */
 bool m_helper_writes(const struct m_helper *h);
 struct m_helper *m_helper_idle(struct m_actor *a);
 void m_helper_start(struct m_helper *h, struct m_slot *slot, enum m_touch touch,
@@ -355,13 +368,14 @@ bool m_crowd_play(uint64_t seed, unsigned int rounds, struct m_report *report);
 /* model_run.c */
 extern const struct m_op m_ops[];
 extern const unsigned int m_nr_ops;
-void m_sequence(struct m_step *steps, unsigned int nr, uint64_t seed);
+void m_step_make(struct m_step *step, enum m_kind kind, uint64_t *rng);
+void m_sequence(struct m_step *steps, unsigned int nr, enum m_kind kind,
+		uint64_t seed);
 bool m_play(struct m_step *steps, unsigned int nr, bool lie, bool tell,
 	    struct m_report *report);
 unsigned int m_shrink(struct m_step *steps, unsigned int nr, bool lie,
 		      struct m_report *report);
 void m_run_step(struct m_actor *a, const struct m_step *step);
-uint32_t m_pick_op(uint32_t r, bool alone);
 void m_watch(pid_t child, struct m_report *report);
 
 #endif /* HUGEPOST_MODEL_H */

@@ -119,11 +119,8 @@ static void *touch_any(void *arg)
 {
 	struct person *p = arg;
 
-	while (!p->crowd->stop && !p->crowd->report->failed) {
+	while (!p->crowd->stop && !p->crowd->report->failed)
 		look(p, m_random(&p->rng) % M_PAGES);
-		__atomic_add_fetch(&p->crowd->report->operations, 1,
-				   __ATOMIC_RELAXED);
-	}
 	return NULL;
 }
 

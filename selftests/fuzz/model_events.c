@@ -152,7 +152,8 @@ bool m_wait(struct m_actor *a, const uint32_t *r)
 /* A signal is handled in the midst of the wait, and raises no second event. */
 bool m_signal(struct m_actor *a, const uint32_t *r)
 {
-	unsigned int turns = 0, seen = m_signals, i;
+	unsigned int seen = m_signals, i;
+	struct m_patience turns = {};
 	struct m_helper *h = NULL;
 	struct m_object *o;
 	uint64_t before;
@@ -233,8 +234,8 @@ bool m_read_events(struct m_actor *a, const uint32_t *r)
 	m_say(a, "read %u of %u events of object %u", n, queued, o->index);
 	m_equal(a, "poll", poll(&p, 1, 0), queued || !armed);
 	m_equal(a, "poll: POLLHUP", !!(p.revents & POLLHUP), !armed);
-	m_equal(a, "a read that is too short", read(o->efd, events,
-		r[2] % sizeof(events[0])) < 0 ? -errno : 0, -EINVAL);
+	ret = read(o->efd, events, r[2] % sizeof(events[0]));
+	m_equal(a, "a read that is too short", ret < 0 ? -errno : 0, -EINVAL);
 	if (r[3] % 4 == 0)
 		m_equal(a, "a read to nowhere", read(o->efd, nowhere, TP) < 0 ?
 			-errno : 0, !armed ? 0 : queued ? -EFAULT : -EAGAIN);
@@ -313,6 +314,10 @@ bool m_fill_waits(struct m_actor *a, const uint32_t *r)
 	for (i = 0; i < a->nr_helpers; i++)
 		if (a->helpers[i].busy && a->helpers[i].object == from->index)
 			relief %= RELIEF_DISARM;
+	for (i = 0; i < 64 && o->pages[page].present; i++)
+		page = (page + 1) % M_PAGES;
+	for (i = 0; i < 64 && from->pages[src].present; i++)
+		src = (src + 1) % M_PAGES;
 	if (o == from && r[5] % 64 < 8)
 		src = page;
 	same = o == from && page / SUBS == src / SUBS;
@@ -376,8 +381,9 @@ bool m_touch_fill(struct m_actor *a, const uint32_t *r)
 	struct m_object *o = m_pick_object(a, r[0]);
 	struct m_slot *slot = m_slot(a, o, r[2]);
 	struct m_helper *h = m_helper_idle(a);
-	unsigned int page = m_pick_page(a, o, r[1]), turns = 0, i;
+	unsigned int page = m_pick_page(a, o, r[1]), i;
 	enum m_touch touch = r[3] % TOUCH_FILL;
+	struct m_patience turns = {};
 	uint32_t before;
 
 	if (!h || o->mode != HUGEPOST_MODE_ARMED)

@@ -123,7 +123,7 @@ bool m_fill_run(struct m_actor *a, const uint32_t *r)
 	unsigned int page = m_pick_page(a, o, r[1]);
 	struct fill *f = begin(a, o, r[2]);
 
-	add(a, f, page, m_own_run(a, o, page, 1 + r[3] % (r[4] % 8 ? 24 : 300)),
+	add(a, f, page, m_own_run(a, o, page, 1 + r[3] % (r[4] % 8 ? 24 : 150)),
 	    0, 0);
 	return end(a, f);
 }

@@ -41,11 +41,13 @@ static int reserve(struct m_slot *slot, size_t skew)
 }
 
 /*
- * The mappings of an object begin as none, but the one that checks look at. The
- * last room is such that no host page can be mapped by one entry.
+ * An object is mapped where checks look at it, and in the first room; the others
+ * begin empty. The last room is such that no host page can be mapped by one
+ * entry.
  */
 int m_actor_map(struct m_actor *a, unsigned int object)
 {
+	struct m_slot *first = &a->slots[object][0];
 	struct m_object *o = &a->objects[object];
 	unsigned int i;
 	int ret = 0;
@@ -60,7 +62,14 @@ int m_actor_map(struct m_actor *a, unsigned int object)
 		memset(slot->whole, 0, sizeof(slot->whole));
 		ret = reserve(slot, i == M_SLOTS - 1 ? TP : 0);
 	}
-	return ret;
+	if (ret)
+		return ret;
+	if (mmap(first->base, M_HOSTS * HP, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, o->fd, 0) == MAP_FAILED)
+		return -errno;
+	memset(first->how, MAP_IS | MAP_R | MAP_W, sizeof(first->how));
+	memset(first->whole, true, sizeof(first->whole));
+	return 0;
 }
 
 void m_actor_unmap(struct m_actor *a, unsigned int object)
@@ -84,7 +93,7 @@ static int actor_buffers(struct m_actor *a)
 	if (a->buffer == MAP_FAILED || a->bounce == MAP_FAILED || a->memfd < 0)
 		return -errno;
 	if (mprotect(a->buffer + size, M_HOLE * TP, PROT_NONE) ||
-	    ftruncate(a->memfd, size) || pipe(a->pipe))
+	    ftruncate(a->memfd, size) || pipe2(a->pipe, O_NONBLOCK | O_CLOEXEC))
 		return -errno;
 	a->file = mmap(NULL, size, PROT_READ, MAP_SHARED, a->memfd, 0);
 	if (a->file == MAP_FAILED)

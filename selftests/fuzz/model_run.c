@@ -5,92 +5,85 @@
  */
 #include "model.h"
 
-#include <time.h>
-
-/* Weights: how often, of an actor that is alone, and of one that is not. */
+/* How often each is made, by kind of sequence. */
 const struct m_op m_ops[] = {
-	{ "fill_one", m_fill_one, 140, 200 },
-	{ "fill_odd", m_fill_odd, 25, 30 },
-	{ "fill_batch", m_fill_batch, 30, 40 },
-	{ "fill_run", m_fill_run, 15, 15 },
-	{ "fill_rest", m_fill_rest, 3, 2 },
-	{ "fill_zero", m_fill_zero, 30, 40 },
-	{ "fill_zero_host", m_fill_zero_host, 12, 8 },
-	{ "fill_replace", m_fill_replace, 25, 25 },
-	{ "fill_from_object", m_fill_from_object, 30, 40 },
-	{ "fill_bad_source", m_fill_bad_source, 20, 20 },
-	{ "fill_refused", m_fill_refused, 20, 20 },
-	{ "fill_waits", m_fill_waits, 6, 0 },
-	{ "reset", m_reset, 2, 1 },
-	{ "discard", m_discard, 90, 120 },
-	{ "discard_host", m_discard_host, 8, 4 },
-	{ "discard_refused", m_discard_refused, 10, 10 },
-	{ "bitmap", m_bitmap, 15, 15 },
-	{ "stats", m_stats, 20, 20 },
-	{ "info", m_info, 5, 5 },
-	{ "look", m_look, 2, 1 },
-	{ "setup", m_setup, 2, 2 },
-	{ "reopen", m_reopen, 1, 0 },
-	{ "arm", m_arm, 3, 0 },
-	{ "disarm", m_disarm, 1, 0 },
-	{ "lose", m_lose, 1, 0 },
-	{ "wake", m_wake, 8, 0 },
-	{ "wait", m_wait, 40, 0 },
-	{ "signal", m_signal, 8, 0 },
-	{ "read_events", m_read_events, 30, 0 },
-	{ "touch_fill", m_touch_fill, 0, 60 },
-	{ "map", m_map, 25, 20 },
-	{ "unmap", m_unmap, 8, 6 },
-	{ "protect", m_protect, 12, 10 },
-	{ "move", m_move, 8, 8 },
-	{ "advise", m_advise, 15, 12 },
-	{ "populate", m_populate, 10, 8 },
-	{ "map_refused", m_map_refused, 5, 5 },
-	{ "install", m_install, 15, 12 },
-	{ "collapse", m_collapse, 8, 6 },
-	{ "read", m_read, 90, 120 },
-	{ "write", m_write, 50, 60 },
-	{ "poke", m_poke, 70, 90 },
-	{ "sys_read", m_sys_read, 20, 20 },
-	{ "sys_write", m_sys_write, 20, 20 },
-	{ "vm_read", m_vm_read, 15, 15 },
-	{ "vm_write", m_vm_write, 15, 15 },
-	{ "direct", m_direct, 10, 10 },
-	{ "fork", m_fork, 1, 1 },
+	{ "fill_one", m_fill_one, { 200, 260, 60 } },
+	{ "fill_odd", m_fill_odd, { 25, 30, 10 } },
+	{ "fill_batch", m_fill_batch, { 50, 60, 20 } },
+	{ "fill_run", m_fill_run, { 12, 12, 8 } },
+	{ "fill_rest", m_fill_rest, { 2, 2, 2 } },
+	{ "fill_zero", m_fill_zero, { 50, 60, 20 } },
+	{ "fill_zero_host", m_fill_zero_host, { 8, 6, 8 } },
+	{ "fill_replace", m_fill_replace, { 25, 25, 20 } },
+	{ "fill_from_object", m_fill_from_object, { 30, 40, 300 } },
+	{ "fill_bad_source", m_fill_bad_source, { 25, 25, 10 } },
+	{ "fill_refused", m_fill_refused, { 25, 25, 5 } },
+	{ "fill_waits", m_fill_waits, { 10, 0, 60 } },
+	{ "reset", m_reset, { 1, 1, 1 } },
+	{ "discard", m_discard, { 110, 140, 200 } },
+	{ "discard_host", m_discard_host, { 5, 3, 5 } },
+	{ "discard_refused", m_discard_refused, { 15, 15, 5 } },
+	{ "bitmap", m_bitmap, { 25, 25, 5 } },
+	{ "stats", m_stats, { 25, 25, 10 } },
+	{ "info", m_info, { 5, 5, 1 } },
+	{ "look", m_look, { 1, 1, 2 } },
+	{ "setup", m_setup, { 1, 1, 0 } },
+	{ "reopen", m_reopen, { 1, 0, 1 } },
+	{ "arm", m_arm, { 6, 0, 6 } },
+	{ "disarm", m_disarm, { 1, 0, 2 } },
+	{ "lose", m_lose, { 1, 0, 1 } },
+	{ "wake", m_wake, { 6, 0, 6 } },
+	{ "wait", m_wait, { 60, 0, 40 } },
+	{ "signal", m_signal, { 6, 0, 4 } },
+	{ "read_events", m_read_events, { 30, 0, 20 } },
+	{ "touch_fill", m_touch_fill, { 0, 60, 0 } },
+	{ "map", m_map, { 12, 10, 12 } },
+	{ "unmap", m_unmap, { 5, 4, 5 } },
+	{ "protect", m_protect, { 12, 10, 8 } },
+	{ "move", m_move, { 8, 8, 4 } },
+	{ "advise", m_advise, { 15, 12, 8 } },
+	{ "populate", m_populate, { 10, 8, 5 } },
+	{ "map_refused", m_map_refused, { 3, 3, 1 } },
+	{ "install", m_install, { 15, 12, 8 } },
+	{ "collapse", m_collapse, { 8, 6, 4 } },
+	{ "read", m_read, { 140, 180, 80 } },
+	{ "write", m_write, { 60, 70, 40 } },
+	{ "poke", m_poke, { 120, 140, 40 } },
+	{ "sys_read", m_sys_read, { 20, 20, 5 } },
+	{ "sys_write", m_sys_write, { 12, 12, 5 } },
+	{ "vm_read", m_vm_read, { 15, 15, 5 } },
+	{ "vm_write", m_vm_write, { 15, 15, 5 } },
+	{ "direct", m_direct, { 10, 10, 5 } },
+	{ "fork", m_fork, { 1, 1, 1 } },
 };
 
 const unsigned int m_nr_ops = ARRAY_SIZE(m_ops);
 
-uint32_t m_pick_op(uint32_t r, bool alone)
+void m_step_make(struct m_step *step, enum m_kind kind, uint64_t *rng)
 {
 	unsigned int sum = 0, i;
 
 	for (i = 0; i < m_nr_ops; i++)
-		sum += alone ? m_ops[i].alone : m_ops[i].together;
-	r %= sum;
-	for (i = 0;; i++) {
-		unsigned int weight = alone ? m_ops[i].alone :
-					      m_ops[i].together;
-
-		if (r < weight)
-			return i;
-		r -= weight;
-	}
+		sum += m_ops[i].weight[kind];
+	sum = (unsigned int)(m_random(rng) >> 32) % sum;
+	for (i = 0; sum >= m_ops[i].weight[kind]; i++)
+		sum -= m_ops[i].weight[kind];
+	step->op = i;
+	for (i = 0; i < ARRAY_SIZE(step->r); i++)
+		step->r[i] = (uint32_t)(m_random(rng) >> 32);
 }
 
 /*
  * What a step does follows from its numbers and from what was before, so that
  * steps can be left out.
  */
-void m_sequence(struct m_step *steps, unsigned int nr, uint64_t seed)
+void m_sequence(struct m_step *steps, unsigned int nr, enum m_kind kind,
+		uint64_t seed)
 {
-	unsigned int i, k;
+	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		steps[i].op = m_pick_op((uint32_t)(m_random(&seed) >> 32), true);
-		for (k = 0; k < ARRAY_SIZE(steps[i].r); k++)
-			steps[i].r[k] = (uint32_t)(m_random(&seed) >> 32);
-	}
+	for (i = 0; i < nr; i++)
+		m_step_make(&steps[i], kind, &seed);
 }
 
 void m_run_step(struct m_actor *a, const struct m_step *step)
@@ -144,15 +137,16 @@ static void play(const struct m_step *steps, unsigned int nr, bool lie,
 /* Kills a child that makes no step for too long: it hangs. */
 void m_watch(pid_t child, struct m_report *report)
 {
-	unsigned int idle = 0;
+	time_t moved = time(NULL);
 	uint64_t seen = 0;
 	int status;
 
 	while (waitpid(child, &status, WNOHANG) != child) {
 		usleep(2000);
-		idle = report->operations == seen ? idle + 1 : 0;
+		if (report->operations != seen)
+			moved = time(NULL);
 		seen = report->operations;
-		if (idle < 60000 * hp_slowness())
+		if (time(NULL) - moved < 2 * m_hang_seconds * hp_slowness())
 			continue;
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
@@ -198,6 +192,8 @@ unsigned int m_shrink(struct m_step *steps, unsigned int nr, bool lie,
 	struct m_step *less = malloc(nr * sizeof(*less));
 	unsigned int part, at;
 
+	/* Whatever hung hangs again. */
+	m_hang_seconds = 5;
 	if (report->step + 1 < (int)nr)
 		nr = report->step + 1;
 	for (part = (nr + 1) / 2; part; part = part > 1 ? (part + 1) / 2 : 0) {
@@ -218,6 +214,7 @@ unsigned int m_shrink(struct m_step *steps, unsigned int nr, bool lie,
 			}
 		}
 	}
+	m_hang_seconds = 60;
 	free(less);
 	return nr;
 }

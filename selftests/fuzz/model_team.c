@@ -58,18 +58,15 @@ static void work(const struct member *m)
 {
 	struct m_actor *a = malloc(sizeof(*a));
 	uint64_t rng = m->seed;
-	unsigned int i, k;
 	struct m_step step;
+	unsigned int i;
 	int ret;
 
 	ret = m_actor_start(a, m->id, false, m->objects, M_OBJECTS, m->report);
 	if (m_equal(a, "start of an actor", ret, 0)) {
 		m_helpers_start(a, 1);
 		for (i = 0; i < m->steps && !m->report->failed; i++) {
-			step.op = m_pick_op((uint32_t)(m_random(&rng) >> 32),
-					    false);
-			for (k = 0; k < ARRAY_SIZE(step.r); k++)
-				step.r[k] = (uint32_t)(m_random(&rng) >> 32);
+			m_step_make(&step, KIND_TOGETHER, &rng);
 			m_run_step(a, &step);
 			if (m->report->failed)
 				break;

@@ -23,7 +23,8 @@ static void discard(struct m_actor *a, struct m_object *o, unsigned int page,
 	/* Waiters may have been woken twice, by host page and at the end. */
 	m_woken(a, o, page, n, 2);
 	m_check_bitmap(a, o->index, page / SUBS);
-	m_check_bitmap(a, o->index, last / SUBS);
+	if (last / SUBS != page / SUBS)
+		m_check_bitmap(a, o->index, last / SUBS);
 }
 
 bool m_discard(struct m_actor *a, const uint32_t *r)

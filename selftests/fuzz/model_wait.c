@@ -105,21 +105,34 @@ struct m_helper *m_helper_idle(struct m_actor *a)
 	return NULL;
 }
 
-/* Between two looks at what is to come; false after what is a hang. */
-bool m_patience(unsigned int *turns)
+unsigned int m_hang_seconds = 60;
+
+static time_t seconds(clockid_t clock)
 {
-	if (++*turns < 50)
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec;
+}
+
+/* Between two looks at what is to come; false after what is a hang. */
+bool m_patience(struct m_patience *p)
+{
+	if (!p->turns++)
+		p->until = seconds(CLOCK_MONOTONIC) +
+			   m_hang_seconds * hp_slowness();
+	if (p->turns < 50)
 		sched_yield();
 	else
-		usleep(500);
-	return *turns < 120000 * hp_slowness();
+		usleep(200);
+	return p->turns % 64 || seconds(CLOCK_MONOTONIC) < p->until;
 }
 
 /* Until a touch that was begun waits: @before is what STATS said before it. */
-bool m_helper_waits(struct m_actor *a, struct m_object *o,
-			   struct m_helper *h, uint64_t before)
+bool m_helper_waits(struct m_actor *a, struct m_object *o, struct m_helper *h,
+		    uint64_t before)
 {
-	unsigned int turns = 0;
+	struct m_patience turns = {};
 
 	while (hp_stats(o->fd).out_waits <= before) {
 		if (!sem_trywait(&h->ended))
@@ -135,10 +148,11 @@ bool m_helper_waits(struct m_actor *a, struct m_object *o,
 /* Until the touch has ended, as it now must. */
 bool m_helper_ends(struct m_actor *a, struct m_helper *h)
 {
-	struct timespec until;
+	struct timespec until = {
+		.tv_sec = seconds(CLOCK_REALTIME) +
+			  m_hang_seconds * hp_slowness(),
+	};
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 60 * hp_slowness();
 	while (sem_timedwait(&h->ended, &until))
 		if (errno != EINTR)
 			return m_fail(a, "who waits for page %u of object %u hangs",
@@ -191,7 +205,7 @@ void m_settle(struct m_actor *a)
 /* Waits until the thread sleeps again, in the fault. */
 static bool sleeps(struct m_actor *a, struct m_helper *h)
 {
-	unsigned int turns = 0;
+	struct m_patience turns = {};
 
 	while (!hp_thread_sleeps(h->tid))
 		if (!m_patience(&turns))
@@ -240,7 +254,7 @@ void m_woken(struct m_actor *a, struct m_object *o, unsigned int first,
 
 /* Lets a thread touch @page at @word by its mapping, which is to wait. */
 void m_helper_start(struct m_helper *h, struct m_slot *slot, enum m_touch touch,
-		  unsigned int page, unsigned int word)
+		    unsigned int page, unsigned int word)
 {
 	h->touch = touch;
 	h->page = page;
