@@ -19,13 +19,17 @@ TROUBLE+='|stuck|blocked for more than|rcu.*stall|Killed process'
 EXPECTED='/page dumped because: unmovable page$/d'
 EXPECTED+=';/ invoked oom-killer: /,/<\/TASK>/d;/Killed process [0-9]* (hog)/d'
 
+# All that the kernel wrote, beside the module.
+kernel_log=${module%/*}/${0##*/}.log
+
 # What may stay behind, in KiB: less than one huge page.
 TOLERANCE=1024
 
 # Prints what the kernel wrote since the last call, if it is trouble. A data race
 # is, if one of its two sides is in the module: the kernel has some of its own.
 new_trouble() {
-	dmesg --read-clear | sed "$EXPECTED"';/KCSAN: /{/\[hugepost\]/!d}' |
+	dmesg --read-clear | tee -a "$kernel_log" |
+		sed "$EXPECTED"';/KCSAN: /{/\[hugepost\]/!d}' |
 		grep -E "$TROUBLE"
 }
 
@@ -46,7 +50,10 @@ check() {
 }
 
 log_is_clean() {
-	! new_trouble
+	! new_trouble || {
+		echo "see $kernel_log"
+		return 1
+	}
 }
 
 # A pointer may be on its way when it is looked for: only what is unreferenced
@@ -165,6 +172,7 @@ begin_checks() {
 	echo 60 >/proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
 	[ ! -e /sys/kernel/debug/kcsan ] || echo on >/sys/kernel/debug/kcsan
 	new_trouble >/dev/null
+	: >"$kernel_log"
 	load && unload
 	settle
 	debug_checks=()
