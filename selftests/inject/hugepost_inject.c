@@ -66,7 +66,7 @@ static struct target targets[] = {
 	{ .symbol = "tracepoint_probe_register", .result = -ENOMEM },
 	{ .symbol = "__xa_insert", .result = -ENOMEM },
 	{ .symbol = "apply_to_page_range", .result = -ENOMEM },
-	{ .symbol = "vmf_insert_folio_pmd", .result = VM_FAULT_OOM },
+	{ .symbol = "vmf_insert_folio_pmd", .result = (__force long)VM_FAULT_OOM },
 	{ .symbol = "check_zeroed_user", .result = -EFAULT },
 	{ .symbol = "_copy_from_user", .result = REST_3 },
 	{ .symbol = "_copy_to_user", .result = REST_3 },
@@ -94,7 +94,7 @@ static int inject_before(struct kprobe *p, struct pt_regs *regs)
 
 	if (READ_ONCE(inject_task) != current || !inject_left)
 		return 0;
-	if (target->has_gfp && regs->si & __GFP_NOFAIL)
+	if (target->has_gfp && (__force gfp_t)regs->si & __GFP_NOFAIL)
 		return 0;
 	sprint_symbol(inject_caller, *(unsigned long *)regs->sp);
 	if (!strstr(inject_caller, "[hugepost]") || --inject_left)
