@@ -79,7 +79,7 @@ struct share {
 static struct share share_of(unsigned int percent)
 {
 	return (struct share){
-		.wanted = totals->wanted / 100 * percent,
+		.wanted = totals->wanted * percent / 100,
 		.began = now(),
 		.until = totals->seconds ?
 			 now() + totals->seconds * percent / 100 : 0,
