@@ -45,7 +45,7 @@ void hp_report(struct hp_object *obj, enum hugepost_event_kind kind)
 	if (!skb)
 		return;
 	hdr = genlmsg_put(skb, 0, 0, &hp_family, 0, HUGEPOST_NL_CMD_EVENT);
-	if (hp_put_event(skb, obj, kind)) {
+	if (!hdr || hp_put_event(skb, obj, kind)) {
 		nlmsg_free(skb);
 		return;
 	}
