@@ -178,7 +178,7 @@ static void play_alone(struct __test_metadata *_metadata, enum m_kind kind,
 /* Rule: whatever one actor does, two objects are as the model says. */
 TEST(alone)
 {
-	play_alone(_metadata, KIND_ALONE, 40);
+	play_alone(_metadata, KIND_ALONE, 45);
 }
 
 /* Rule: the same, where an object's memory is most often another's source. */
@@ -210,7 +210,7 @@ static void play_teams(struct __test_metadata *_metadata, unsigned int percent,
 /* Rule: what threads do to pages of their own, others do not disturb. */
 TEST(threads)
 {
-	play_teams(_metadata, 20, 3, false);
+	play_teams(_metadata, 15, 3, false);
 }
 
 /* Rule: the same of processes that share the objects. */

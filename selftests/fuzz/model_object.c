@@ -143,11 +143,14 @@ struct m_object *m_pick_object(struct m_actor *a, uint32_t r)
 	return &a->objects[r % a->nr_objects];
 }
 
-/* A target page of the actor's. */
+/* A target page of the actor's; quite often one that somebody waits near. */
 unsigned int m_pick_page(struct m_actor *a, struct m_object *o, uint32_t r)
 {
+	const struct m_helper *h = &a->helpers[r / M_PAGES % M_HELPERS];
 	unsigned int page = r % M_PAGES;
 
+	if (a->alone && h->busy && h->object == o->index && r >> 29 == 7)
+		page = h->page - (h->page < page % 4 ? 0 : page % 4);
 	while (!m_owned(a, o, page))
 		page = (page + 1) % M_PAGES;
 	return page;

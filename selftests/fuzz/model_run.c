@@ -36,7 +36,7 @@ const struct m_op m_ops[] = {
 	{ "wait", m_wait, { 60, 0, 40 } },
 	{ "signal", m_signal, { 6, 0, 4 } },
 	{ "read_events", m_read_events, { 30, 0, 20 } },
-	{ "touch_fill", m_touch_fill, { 0, 60, 0 } },
+	{ "touch_fill", m_touch_fill, { 0, 30, 0 } },
 	{ "map", m_map, { 12, 10, 12 } },
 	{ "unmap", m_unmap, { 5, 4, 5 } },
 	{ "protect", m_protect, { 12, 10, 8 } },
