@@ -124,7 +124,10 @@ static void *touch_any(void *arg)
 	return NULL;
 }
 
-/* Fills what others wait for; a page has one event at most. */
+/*
+ * Fills what others wait for. A page has one event, but each that found it missing
+ * just before it was filled may raise one that nobody needs.
+ */
 static void *handle(void *arg)
 {
 	struct person *p = arg;
@@ -138,7 +141,7 @@ static void *handle(void *arg)
 		    hp_read_event(c->o.efd, &event))
 			continue;
 		page = (unsigned int)(event.offset / TP);
-		if (page >= M_PAGES || m_count(c->seen[page], 1) > 1) {
+		if (page >= M_PAGES || m_count(c->seen[page], 1) > WAITERS) {
 			m_fail(&p->a, "event of page %u", page);
 			break;
 		}
@@ -208,7 +211,8 @@ static void play(uint64_t seed, unsigned int rounds, struct m_report *report)
 					       HUGEPOST_SETUP_PREALLOC), 0))
 		return;
 	c.mem = hp_map(c.o.fd, 0, M_HOSTS * HP);
-	c.o.efd = hp_arm(c.o.fd, 0);
+	/* What poll() told of may have been filled meanwhile. */
+	c.o.efd = hp_arm(c.o.fd, HUGEPOST_ARM_NONBLOCK);
 	if (c.mem == MAP_FAILED || c.o.efd < 0) {
 		m_fail(&a, "mmap or ARM: %d", -errno);
 		return;
