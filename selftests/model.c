@@ -210,7 +210,7 @@ static void play_teams(struct __test_metadata *_metadata, unsigned int percent,
 /* Rule: what threads do to pages of their own, others do not disturb. */
 TEST(threads)
 {
-	play_teams(_metadata, 15, 3, false);
+	play_teams(_metadata, 10, 3, false);
 }
 
 /* Rule: the same of processes that share the objects. */
@@ -223,7 +223,7 @@ TEST(processes)
 TEST(crowd)
 {
 	struct m_report *report = new_report();
-	struct share s = share_of(10);
+	struct share s = share_of(15);
 	uint64_t seed;
 
 	for (seed = totals->seed; goes_on(&s); seed++) {
