@@ -196,11 +196,14 @@ bool m_vm_write(struct m_actor *a, const uint32_t *r)
 	return true;
 }
 
-/* O_DIRECT from the object to a disk, or to it. */
+/*
+ * O_DIRECT from the object to a disk, or to it. Sequences are played at the same
+ * time: each thread has a page of the disk, which has 16 MiB or more.
+ */
 bool m_direct(struct m_actor *a, const uint32_t *r)
 {
 	bool to_disk = r[3] % 2;
-	off_t where = (off_t)(a->id * TP);
+	off_t where = (off_t)(gettid() % 4096 * TP);
 	struct m_bytes bytes;
 	struct access x;
 	ssize_t ret;
