@@ -179,9 +179,11 @@ static uint64_t meminfo_bytes(const char *name)
 	return kib << 10;
 }
 
+#define KEPT_EVERY	128		/* pages, where memory is given back */
+
 /*
  * Leaves next to no huge page free, though memory is: takes it in pages that
- * compaction leaves alone, and gives every second one of a part back.
+ * compaction leaves alone, and gives a part back but for a page here and there.
  */
 static char *fragment(size_t *size)
 {
@@ -189,7 +191,6 @@ static char *fragment(size_t *size)
 	char *mem;
 
 	write_sysctl("/proc/sys/vm/compact_unevictable_allowed", "0");
-	write_sysctl("/proc/sys/vm/max_map_count", "1000000");
 	write_sysctl("/proc/sys/vm/drop_caches", "3");
 	*size = (free_blocks() * 19 / 20) * HP;
 	mem = mmap(NULL, *size, PROT_READ | PROT_WRITE,
@@ -199,8 +200,9 @@ static char *fragment(size_t *size)
 	madvise(mem, *size, MADV_NOHUGEPAGE);
 	if (mlock(mem, *size))
 		return NULL;
-	for (i = 0; i < *size * 3 / 8; i += 2 * TP)
-		if (munlock(mem + i, TP) || madvise(mem + i, TP, MADV_DONTNEED))
+	for (i = 0; i < *size * 3 / 16; i += KEPT_EVERY * TP)
+		if (munlock(mem + i + TP, (KEPT_EVERY - 1) * TP) ||
+		    madvise(mem + i + TP, (KEPT_EVERY - 1) * TP, MADV_DONTNEED))
 			return NULL;
 	return mem;
 }
