@@ -22,8 +22,10 @@ EXPECTED+=';/ invoked oom-killer: /,/<\/TASK>/d;/Killed process [0-9]* (hog)/d'
 # All that the kernel wrote, beside the module.
 kernel_log=${module%/*}/${0##*/}.log
 
-# What may stay behind, in KiB: less than one huge page.
+# What may stay behind, in KiB: less than one huge page. KASAN keeps a page for each
+# stack of a thread that there ever was.
 TOLERANCE=1024
+[ ! -e /sys/kernel/debug/kmemleak ] || TOLERANCE=2000
 
 # Prints what the kernel wrote since the last call, if it is trouble. A data race
 # is, if one of its two sides is in the module: the kernel has some of its own.
