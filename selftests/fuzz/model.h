@@ -307,6 +307,7 @@ bool m_patience(struct m_patience *p);
 extern unsigned int m_hang_seconds;	/* a wait as long as this is a hang */
 bool m_helper_writes(const struct m_helper *h);
 struct m_helper *m_helper_idle(struct m_actor *a);
+bool m_write_waits(struct m_actor *a, struct m_object *o, unsigned int page);
 void m_helper_start(struct m_helper *h, struct m_slot *slot, enum m_touch touch,
 		    unsigned int page, unsigned int word);
 bool m_helper_waits(struct m_actor *a, struct m_object *o, struct m_helper *h,

@@ -289,6 +289,9 @@ bool m_fork(struct m_actor *a, const uint32_t *r)
 	pid_t child;
 	unsigned int i;
 
+	/* The child fills that page, and looks at it. */
+	if (m_write_waits(a, o, m_pick_page(a, o, r[1])))
+		return false;
 	/* Advice takes no ranges with holes. */
 	for (i = 0; i < M_PAGES; i++)
 		if (!slot->how[i])

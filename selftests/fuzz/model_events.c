@@ -88,18 +88,6 @@ bool m_wake(struct m_actor *a, const uint32_t *r)
 	return true;
 }
 
-static bool write_waits(struct m_actor *a, struct m_object *o,
-			unsigned int page)
-{
-	unsigned int i;
-
-	for (i = 0; i < a->nr_helpers; i++)
-		if (a->helpers[i].busy && a->helpers[i].object == o->index &&
-		    a->helpers[i].page == page && m_helper_writes(&a->helpers[i]))
-			return true;
-	return false;
-}
-
 /* The event of a touch that waits is there, if it is the page's first. */
 static void raised(struct m_actor *a, struct m_object *o, unsigned int page)
 {
@@ -123,7 +111,7 @@ bool m_wait(struct m_actor *a, const uint32_t *r)
 	if (!h || o->mode != HUGEPOST_MODE_ARMED)
 		return false;
 	if (touch == TOUCH_WRITE || touch == TOUCH_SYS_WRITE) {
-		for (i = 0; i < 16 && write_waits(a, o, page); i++)
+		for (i = 0; i < 16 && m_write_waits(a, o, page); i++)
 			page = m_pick_page(a, o, page + 1);
 		if (i == 16)
 			return false;
@@ -136,7 +124,7 @@ bool m_wait(struct m_actor *a, const uint32_t *r)
 			break;
 		page = m_pick_page(a, o, page + 1);
 	}
-	if (i == 64 || ((touch & 1) && write_waits(a, o, page)))
+	if (i == 64 || ((touch & 1) && m_write_waits(a, o, page)))
 		return false;
 	m_say(a, "a thread touches object %u page %u by mapping %u in way %u, and waits",
 	      o->index, page, (unsigned int)(slot - a->slots[o->index]), touch);
@@ -324,6 +312,7 @@ bool m_fill_waits(struct m_actor *a, const uint32_t *r)
 	other = (channel + (o == from)) % from->nr_channels;
 	if (!h || from->mode != HUGEPOST_MODE_ARMED || from->efd < 0 ||
 	    from->pages[src].present || o->pages[page].present ||
+	    m_write_waits(a, from, src) ||
 	    (o == from && other == channel))
 		return false;
 	m_say(a, "FILL object %u channel %u page %u, waits for object %u page %u; %s%s",

@@ -128,6 +128,18 @@ bool m_patience(struct m_patience *p)
 	return p->turns % 64 || seconds(CLOCK_MONOTONIC) < p->until;
 }
 
+/* Does a thread wait to write the page? It does so as soon as the page is there. */
+bool m_write_waits(struct m_actor *a, struct m_object *o, unsigned int page)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->nr_helpers; i++)
+		if (a->helpers[i].busy && a->helpers[i].object == o->index &&
+		    a->helpers[i].page == page && m_helper_writes(&a->helpers[i]))
+			return true;
+	return false;
+}
+
 /* Until a touch that was begun waits: @before is what STATS said before it. */
 bool m_helper_waits(struct m_actor *a, struct m_object *o, struct m_helper *h,
 		    uint64_t before)
