@@ -235,10 +235,10 @@ TEST_F(machine, used_up)
 TEST_F(machine, fragmented)
 {
 	const size_t size = 256 * MIB;
-	unsigned int n = 0, most;
+	unsigned int n = 0, most, taken = 0;
+	int fd, rest[200];
 	char *mem;
 	size_t i;
-	int fd;
 
 	if (write_file(VM, "compact_unevictable_allowed", "0"))
 		SKIP(return, "the kernel compacts locked memory");
@@ -256,13 +256,21 @@ TEST_F(machine, fragmented)
 			break;
 	if (i < size)
 		SKIP(goto out, "the kernel keeps locked memory");
+	/* The kernel's caches give way: what comes of them in one piece goes, too. */
+	while (taken < ARRAY_SIZE(rest)) {
+		rest[taken] = hp_new(HP, 1, HUGEPOST_SETUP_PREALLOC);
+		if (rest[taken] < 0)
+			break;
+		taken++;
+	}
+	ASSERT_LT(taken, ARRAY_SIZE(rest));
 
 	most = self->pages < 100 ? self->pages : 100;
 	for (; n < most; n++)
 		if (hp_fill_pattern(self->fd, 0, n * SUBS, 1, 1))
 			break;
 	EXPECT_LT(n, most);
-	EXPECT_GT(free_memory(), size / 2);
+	EXPECT_GT(free_memory(), size / 4);
 	EXPECT_EQ(hp_fill_pattern(self->fd, 0, n * SUBS, 1, 1), -ENOMEM);
 	EXPECT_EQ(hp_touch(self->mem + n * HP, 1), SIGBUS);
 	EXPECT_EQ(hp_new(HP, 1, 0), -ENOMEM);
@@ -271,6 +279,8 @@ TEST_F(machine, fragmented)
 	if (n)
 		EXPECT_EQ(hp_fill_pattern(self->fd, 0, 1, 9, 1), 0);
 out:
+	while (taken--)
+		close(rest[taken]);
 	munmap(mem, size);
 	close(fd);
 	EXPECT_EQ(hp_fill_pattern(self->fd, 0, n * SUBS, SUBS, 1), 0);
