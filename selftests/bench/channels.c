@@ -146,31 +146,58 @@ static uint64_t run(const int *cpus, unsigned int threads)
 	return (uint64_t)((double)(PAGES * HP) / (double)(end - start) * 1e9);
 }
 
-/* One and two alternate, so that what else the machine does meets both. */
-static void compare(const int *cpus, const char *src, const char *how)
+/* What one and what two threads do. */
+struct pair {
+	struct series one, two, ratio;
+};
+
+static void measure(struct pair *p, const int *cpus)
 {
-	static struct series one, two, ratio;
+	uint64_t alone = run(cpus, 1), both = run(cpus, 2);
+
+	series_add(&p->one, alone);
+	series_add(&p->two, both);
+	series_add(&p->ratio, both * 10000 / alone);
+}
+
+static void tell(struct pair *p, const char *how, const char *one,
+		 const char *two)
+{
 	char figure[80];
+
+	snprintf(figure, sizeof(figure), "fill, %s", how);
+	series_print_unit(&p->one, figure, one, "MiB/s", 1 << 20);
+	series_print_unit(&p->two, figure, two, "MiB/s", 1 << 20);
+	qsort(p->ratio.values, p->ratio.nr, sizeof(*p->ratio.values),
+	      series_compare);
+	value_print("speed-up of two channels", how, "ratio",
+		    (double)p->ratio.values[p->ratio.nr / 2] / 10000);
+	p->ratio.nr = 0;
+}
+
+/*
+ * One and two alternate, and FILL with copies in user memory, to @copies, if there
+ * is any: so what else the machine does meets all of them.
+ */
+static void compare(const int *cpus, const char *src, const char *how,
+		    char *copies)
+{
+	static struct pair fills, plains;
 	unsigned int i;
 
-	together = !strcmp(how, "the same host page");
+	together = !copies;
 	prepare(src);
 	for (i = 0; i < REPEATS; i++) {
-		uint64_t alone = run(cpus, 1), both = run(cpus, 2);
-
-		series_add(&one, alone);
-		series_add(&two, both);
-		series_add(&ratio, both * 10000 / alone);
+		measure(&fills, cpus);
+		plain = copies;
+		if (copies)
+			measure(&plains, cpus);
+		plain = NULL;
 	}
-	snprintf(figure, sizeof(figure), "fill, %s", how);
-	series_print_unit(&one, figure, plain ? "one thread" :
-			  "hugepost: one channel", "MiB/s", 1 << 20);
-	series_print_unit(&two, figure, plain ? "two threads" :
-			  "hugepost: two channels", "MiB/s", 1 << 20);
-	qsort(ratio.values, ratio.nr, sizeof(*ratio.values), series_compare);
-	value_print("speed-up of two channels", how, "ratio",
-		    (double)ratio.values[ratio.nr / 2] / 10000);
-	ratio.nr = 0;
+	tell(&fills, how, "hugepost: one channel", "hugepost: two channels");
+	if (copies)
+		tell(&plains, "copies in user memory", "one thread",
+		     "two threads");
 }
 
 int main(void)
@@ -178,7 +205,7 @@ int main(void)
 	unsigned int nr = 0;
 	cpu_set_t allowed;
 	int cpus[2], cpu;
-	char *src, *mem;
+	char *src, *mem, *copies;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed))
 		die("sched_getaffinity");
@@ -191,11 +218,10 @@ int main(void)
 	}
 	src = bench_source(HP);
 	object = bench_object(PAGES * HP, 2, HUGEPOST_SETUP_PREALLOC, &mem);
-	compare(cpus, src, "different host pages");
-	compare(cpus, src, "the same host page");
-	plain = bench_source(PAGES * HP);
-	compare(cpus, src, "copies in user memory");
-	munmap(plain, PAGES * HP);
+	copies = bench_source(PAGES * HP);
+	compare(cpus, src, "different host pages", copies);
+	compare(cpus, src, "the same host page", NULL);
+	munmap(copies, PAGES * HP);
 	munmap(mem, PAGES * HP);
 	close(object);
 	return 0;
