@@ -196,14 +196,18 @@ bool m_vm_write(struct m_actor *a, const uint32_t *r)
 	return true;
 }
 
-/*
- * O_DIRECT from the object to a disk, or to it. Sequences are played at the same
- * time: each thread has a page of the disk, which has 16 MiB or more.
- */
+/* Sequences are played at the same time, and share the disk. */
+static void lock_disk(struct m_actor *a, short how)
+{
+	struct flock lock = { .l_type = how, .l_whence = SEEK_SET, .l_len = TP };
+
+	m_equal(a, "lock", fcntl(a->disk, F_OFD_SETLKW, &lock), 0);
+}
+
+/* O_DIRECT from the object to a disk, or to it. */
 bool m_direct(struct m_actor *a, const uint32_t *r)
 {
 	bool to_disk = r[3] % 2;
-	off_t where = (off_t)(gettid() % 4096 * TP);
 	struct m_bytes bytes;
 	struct access x;
 	ssize_t ret;
@@ -211,24 +215,24 @@ bool m_direct(struct m_actor *a, const uint32_t *r)
 	if (a->disk < 0 || !begin(a, r, !to_disk, to_disk ? "O_DIRECT from" :
 				  "O_DIRECT to", &x))
 		return false;
+	lock_disk(a, F_WRLCK);
 	bytes = to_disk ? x.o->pages[x.page].bytes : m_bytes_new(x.o, x.page);
 	if (!to_disk) {
 		m_bytes_write(a->bounce, bytes);
 		m_equal(a, "O_DIRECT write", pwrite(a->disk, a->bounce, TP,
-						    where), TP);
+						    0), TP);
 	}
-	ret = to_disk ? pwrite(a->disk, x.at, TP, where) :
-			pread(a->disk, x.at, TP, where);
+	ret = to_disk ? pwrite(a->disk, x.at, TP, 0) :
+			pread(a->disk, x.at, TP, 0);
 	m_equal(a, "O_DIRECT", ret < 0 ? -errno : ret, result_of(x.outcome));
-	if (ret <= 0)
-		return true;
-	if (to_disk) {
-		m_equal(a, "O_DIRECT read", pread(a->disk, a->bounce, TP,
-						  where), TP);
+	if (ret > 0 && to_disk) {
+		m_equal(a, "O_DIRECT read", pread(a->disk, a->bounce, TP, 0),
+			TP);
 		check_bounce(a, "wrong word on the disk", bytes);
-	} else {
+	} else if (ret > 0) {
 		x.o->pages[x.page].bytes = bytes;
 	}
+	lock_disk(a, F_UNLCK);
 	return true;
 }
 
