@@ -5,6 +5,7 @@
  * makes it itself, by inject/: the call reports it, the object's other pages keep
  * their bytes, and the object is usable.
  */
+#include <semaphore.h>
 #include <sys/socket.h>
 
 #include "hugepost_failnth.h"
@@ -20,6 +21,7 @@ struct state {
 	uint64_t id;
 	int efd;
 	pthread_t handler;
+	sem_t touch, touched;	/* of a thread that lives as long as the test */
 	char *mem;
 	int other;		/* opened only */
 	bool other_is_set_up;
@@ -110,9 +112,17 @@ static int run_disarm(struct state *s)
 	return hp_disarm(s->fd);
 }
 
+/* Touches a missing page each time that it is asked. */
 static void *touch_missing(void *arg)
 {
-	return (void *)(uintptr_t)*(volatile char *)arg;
+	struct state *s = arg;
+
+	for (;;) {
+		sem_wait(&s->touch);
+		(void)*(volatile char *)(s->mem + EMPTY * HP);
+		sem_post(&s->touched);
+	}
+	return NULL;
 }
 
 /* An event that could not be read is read by the next call. */
@@ -120,25 +130,21 @@ static int run_read_event(struct state *s)
 {
 	struct hugepost_event event = {};
 	int efd = hp_arm(s->fd, 0);
-	pthread_t thread;
 	int ret;
 
 	if (efd < 0)
 		return efd;
-	ret = pthread_create(&thread, NULL, touch_missing,
-			     s->mem + EMPTY * HP);
-	if (!ret) {
-		ret = -hp_read_event(efd, &event);
-		while (!event.kind)
-			hp_read_event(efd, &event);
-		while (hp_fill(s->fd, 0, event.offset, s->pages, TP, 0))
-			;
-		pthread_join(thread, NULL);
-	}
+	sem_post(&s->touch);
+	ret = hp_read_event(efd, &event);
+	while (!event.kind)
+		hp_read_event(efd, &event);
+	while (hp_fill(s->fd, 0, event.offset, s->pages, TP, 0))
+		;
+	sem_wait(&s->touched);
 	while (hp_disarm(s->fd) || hp_discard(s->fd, EMPTY * HP, HP) < 0)
 		;
 	close(efd);
-	return -ret;
+	return ret;
 }
 
 static int run_fill_page(struct state *s)
@@ -390,6 +396,8 @@ VARIANT(netlink_join, false);
 
 FIXTURE_SETUP(failnth)
 {
+	pthread_t toucher;
+
 	self->nth = open_fail_nth();
 	if (self->nth < 0)
 		SKIP(return, NO_INJECTION);
@@ -399,6 +407,9 @@ FIXTURE_SETUP(failnth)
 	ASSERT_EQ(pipe(self->s.pipe), 0);
 	/* A pipe takes a page when it is written to. */
 	ASSERT_EQ(write(self->s.pipe[1], "", 1), 1);
+	sem_init(&self->s.touch, 0, 0);
+	sem_init(&self->s.touched, 0, 0);
+	ASSERT_EQ(pthread_create(&toucher, NULL, touch_missing, &self->s), 0);
 }
 
 FIXTURE_TEARDOWN(failnth)
