@@ -236,6 +236,7 @@ void m_check_all(struct m_actor *a);
 	} while (0)
 
 /* model_object.c: objects, actors and what they choose */
+struct m_object *m_objects_new(void);
 int m_object_open(struct m_object *o, unsigned int index, unsigned int channels,
 		  uint32_t flags);
 void m_object_close(struct m_object *o);
@@ -377,6 +378,7 @@ bool m_play(struct m_step *steps, unsigned int nr, bool lie, bool tell,
 unsigned int m_shrink(struct m_step *steps, unsigned int nr, bool lie,
 		      struct m_report *report);
 void m_run_step(struct m_actor *a, const struct m_step *step);
-void m_watch(pid_t child, struct m_report *report);
+bool m_in_child(void (*play)(const void *arg, struct m_report *report),
+		const void *arg, struct m_report *report);
 
 #endif /* HUGEPOST_MODEL_H */

@@ -197,8 +197,15 @@ static void round_of(struct crowd *c, struct person *people, struct m_actor *a)
 	m_equal(a, "DISCARD", hp_discard(c->o.fd, 0, M_HOSTS * HP), M_PAGES);
 }
 
-static void play(uint64_t seed, unsigned int rounds, struct m_report *report)
+struct sessions {
+	uint64_t seed;
+	unsigned int rounds;
+};
+
+static void play(const void *arg, struct m_report *report)
 {
+	const struct sessions *s = arg;
+	uint64_t seed = s->seed;
 	static struct person people[FILLERS + 1 + WAITERS];
 	static struct crowd c;
 	static struct m_actor a;
@@ -223,21 +230,13 @@ static void play(uint64_t seed, unsigned int rounds, struct m_report *report)
 		people[i].id = i;
 		people[i].rng = m_random(&seed);
 	}
-	for (c.round = 0; c.round < rounds && !report->failed; c.round++)
+	for (c.round = 0; c.round < s->rounds && !report->failed; c.round++)
 		round_of(&c, people, &a);
 }
 
 bool m_crowd_play(uint64_t seed, unsigned int rounds, struct m_report *report)
 {
-	pid_t child;
+	const struct sessions sessions = { .seed = seed, .rounds = rounds };
 
-	memset(report, 0, sizeof(*report));
-	fflush(stdout);
-	child = fork();
-	if (!child) {
-		play(seed, rounds, report);
-		_exit(0);
-	}
-	m_watch(child, report);
-	return !report->failed;
+	return m_in_child(play, &sessions, report);
 }

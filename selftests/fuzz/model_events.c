@@ -98,6 +98,21 @@ static void raised(struct m_actor *a, struct m_object *o, unsigned int page)
 	m_equal(a, "out_events", hp_stats(o->fd).out_events, o->events);
 }
 
+/* Goes on from *@page to one of the actor's that a touch would wait for. */
+static bool find_waiting(struct m_actor *a, struct m_object *o,
+			 struct m_slot *slot, enum m_touch touch,
+			 unsigned int *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i++) {
+		if (m_may_access(o, slot, *page, touch & 1) == OUT_WAIT)
+			return true;
+		*page = m_pick_page(a, o, *page + 1);
+	}
+	return false;
+}
+
 /* A thread touches a missing target page of an armed object. */
 bool m_wait(struct m_actor *a, const uint32_t *r)
 {
@@ -119,12 +134,8 @@ bool m_wait(struct m_actor *a, const uint32_t *r)
 		h->value = m_word((struct m_bytes){ .poke = h->poke },
 				  POKE_WORD);
 	}
-	for (i = 0; i < 64; i++) {
-		if (m_may_access(o, slot, page, touch & 1) == OUT_WAIT)
-			break;
-		page = m_pick_page(a, o, page + 1);
-	}
-	if (i == 64 || ((touch & 1) && m_write_waits(a, o, page)))
+	if (!find_waiting(a, o, slot, touch, &page) ||
+	    ((touch & 1) && m_write_waits(a, o, page)))
 		return false;
 	m_say(a, "a thread touches object %u page %u by mapping %u in way %u, and waits",
 	      o->index, page, (unsigned int)(slot - a->slots[o->index]), touch);
@@ -370,19 +381,14 @@ bool m_touch_fill(struct m_actor *a, const uint32_t *r)
 	struct m_object *o = m_pick_object(a, r[0]);
 	struct m_slot *slot = m_slot(a, o, r[2]);
 	struct m_helper *h = m_helper_idle(a);
-	unsigned int page = m_pick_page(a, o, r[1]), i;
+	unsigned int page = m_pick_page(a, o, r[1]);
 	enum m_touch touch = r[3] % TOUCH_FILL;
 	struct m_patience turns = {};
 	uint32_t before;
 
 	if (!h || o->mode != HUGEPOST_MODE_ARMED)
 		return false;
-	for (i = 0; i < 64; i++) {
-		if (m_may_access(o, slot, page, touch & 1) == OUT_WAIT)
-			break;
-		page = m_pick_page(a, o, page + 1);
-	}
-	if (i == 64)
+	if (!find_waiting(a, o, slot, touch, &page))
 		return false;
 	before = __atomic_load_n(&o->seen[page], __ATOMIC_SEQ_CST);
 	h->object = o->index;

@@ -5,6 +5,13 @@
  */
 #include "model.h"
 
+/* Room for M_OBJECTS; processes that are forked from here share it. */
+struct m_object *m_objects_new(void)
+{
+	return mmap(NULL, M_OBJECTS * sizeof(struct m_object),
+		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 /* Opens and sets up an object, with a new model that nobody owns a part of. */
 int m_object_open(struct m_object *o, unsigned int index, unsigned int channels,
 		  uint32_t flags)

@@ -97,9 +97,16 @@ void m_run_step(struct m_actor *a, const struct m_step *step)
 }
 
 /* In a child: objects and an actor that are new, all steps, a look at all. */
-static void play(const struct m_step *steps, unsigned int nr, bool lie,
-		 bool tell, struct m_object *objects, struct m_report *report)
+struct sequence {
+	const struct m_step *steps;
+	unsigned int nr;
+	bool lie, tell;
+};
+
+static void play(const void *arg, struct m_report *report)
 {
+	const struct sequence *s = arg;
+	struct m_object *objects = m_objects_new();
 	static struct m_actor a;
 	unsigned int i;
 	int ret = 0;
@@ -111,13 +118,13 @@ static void play(const struct m_step *steps, unsigned int nr, bool lie,
 		ret = m_actor_start(&a, 0, true, objects, M_OBJECTS, report);
 	if (!m_equal(&a, "start", ret, 0))
 		return;
-	a.lie = lie;
-	a.tell = tell;
+	a.lie = s->lie;
+	a.tell = s->tell;
 	m_guard_init();
 	m_helpers_start(&a, M_HELPERS);
-	for (i = 0; i < nr && !report->failed; i++) {
+	for (i = 0; i < s->nr && !report->failed; i++) {
 		report->step = (int)i;
-		m_run_step(&a, &steps[i]);
+		m_run_step(&a, &s->steps[i]);
 	}
 	if (report->failed)
 		return;
@@ -135,7 +142,7 @@ static void play(const struct m_step *steps, unsigned int nr, bool lie,
 }
 
 /* Kills a child that makes no step for too long: it hangs. */
-void m_watch(pid_t child, struct m_report *report)
+static void watch(pid_t child, struct m_report *report)
 {
 	time_t moved = time(NULL);
 	uint64_t seen = 0;
@@ -161,25 +168,35 @@ void m_watch(pid_t child, struct m_report *report)
 	}
 }
 
-/* Plays the steps in a process of its own; false if they fail. */
-bool m_play(struct m_step *steps, unsigned int nr, bool lie, bool tell,
-	    struct m_report *report)
+/*
+ * Plays in a process of its own: false if something was not as the model says,
+ * which the report tells.
+ */
+bool m_in_child(void (*play)(const void *arg, struct m_report *report),
+		const void *arg, struct m_report *report)
 {
-	struct m_object *objects;
 	pid_t child;
 
-	objects = mmap(NULL, M_OBJECTS * sizeof(*objects),
-		       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memset(report, 0, sizeof(*report));
 	fflush(stdout);
 	child = fork();
 	if (!child) {
-		play(steps, nr, lie, tell, objects, report);
+		play(arg, report);
 		_exit(0);
 	}
-	m_watch(child, report);
-	munmap(objects, M_OBJECTS * sizeof(*objects));
+	watch(child, report);
 	return !report->failed;
+}
+
+/* Plays the steps in a process of its own; false if they fail. */
+bool m_play(struct m_step *steps, unsigned int nr, bool lie, bool tell,
+	    struct m_report *report)
+{
+	const struct sequence sequence = {
+		.steps = steps, .nr = nr, .lie = lie, .tell = tell,
+	};
+
+	return m_in_child(play, &sequence, report);
 }
 
 /*

@@ -189,14 +189,15 @@ static void round_of(const struct m_team *team, struct m_actor *judge, int mode,
 		m_check_all(judge);
 }
 
-static void play(const struct m_team *team, struct m_object *objects,
-		 struct m_report *report)
+static void play(const void *arg, struct m_report *report)
 {
 	static const int modes[] = {
 		HUGEPOST_MODE_ARMED, HUGEPOST_MODE_UNARMED, HUGEPOST_MODE_ARMED,
 		HUGEPOST_MODE_LOST,
 	};
 	static struct m_actor judge;
+	struct m_object *objects = m_objects_new();
+	const struct m_team *team = arg;
 	uint64_t rng = team->seed;
 	unsigned int i;
 	int ret = 0;
@@ -228,19 +229,5 @@ static void play(const struct m_team *team, struct m_object *objects,
 /* False if something was not as the model says; the report tells what. */
 bool m_team_play(const struct m_team *team, struct m_report *report)
 {
-	struct m_object *objects;
-	pid_t child;
-
-	objects = mmap(NULL, M_OBJECTS * sizeof(*objects),
-		       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	memset(report, 0, sizeof(*report));
-	fflush(stdout);
-	child = fork();
-	if (!child) {
-		play(team, objects, report);
-		_exit(0);
-	}
-	m_watch(child, report);
-	munmap(objects, M_OBJECTS * sizeof(*objects));
-	return !report->failed;
+	return m_in_child(play, team, report);
 }
