@@ -3,6 +3,7 @@
  * A process that takes as many of something as it can: it is told when there are
  * no more, others go on meanwhile, and all of it comes back when the process ends.
  */
+#include "hugepost_cgroup.h"
 #include "hugepost_touch.h"
 #include "nl_test.h"
 
@@ -11,10 +12,10 @@
 #include <sys/syscall.h>
 #include <linux/capability.h>
 
-#define CGROUP		"/sys/fs/cgroup"
-#define MAX_MAPS	"/proc/sys/vm/max_map_count"
-#define FILE_MAX	"/proc/sys/fs/file-max"
-#define FILE_NR		"/proc/sys/fs/file-nr"
+#define SYS		"/proc/sys"
+#define MAX_MAPS	"vm/max_map_count"
+#define FILE_MAX	"fs/file-max"
+#define FILE_NR		"fs/file-nr"
 
 #define DESCRIPTORS	150	/* most that a process may have here */
 #define MAPS		900
@@ -41,20 +42,6 @@ FIXTURE(host)
 	pid_t pid;
 	int fd;			/* an object that both have */
 };
-
-static int write_text(const char *dir, const char *name, const char *text)
-{
-	char path[256];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s%s%s", dir, *name ? "/" : "", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
 
 static unsigned long read_number(const char *path)
 {
@@ -83,30 +70,13 @@ FIXTURE_SETUP(host)
 		 getpid());
 }
 
-/* Is all that there was before there again, at once or soon? */
-static bool all_back(struct nl *nl, const struct nl_module *before)
-{
-	struct nl_module now = {};
-	unsigned int i;
-
-	for (i = 0; i < 500; i++) {
-		if (nl_module_get(nl, NL_NO_FD, &now))
-			return false;
-		if (now.objects == before->objects &&
-		    now.memory == before->memory)
-			return true;
-		usleep(10000);
-	}
-	return false;
-}
-
 FIXTURE_TEARDOWN(host)
 {
 	if (self->pid > 0) {
 		kill(self->pid, SIGKILL);
 		waitpid(self->pid, NULL, 0);
 	}
-	EXPECT_TRUE(all_back(&self->nl, &self->before));
+	EXPECT_TRUE(nl_all_back(&self->nl, &self->before, 5000));
 	EXPECT_EQ(hp_fill_pattern(self->fd, 0, SUBS, 1, 1), 0);
 	close(self->fd);
 	close(self->nl.fd);
@@ -118,10 +88,10 @@ FIXTURE_TEARDOWN(host)
 /* A cgroup for the process that takes. */
 static bool make_cgroup(const char *path, const char *limit, const char *value)
 {
-	write_text(CGROUP, "cgroup.subtree_control", "+memory +pids");
+	write_file(CGROUP, "cgroup.subtree_control", "+memory +pids");
 	if (mkdir(path, 0755))
 		return false;
-	if (!write_text(path, limit, value))
+	if (!write_file(path, limit, value))
 		return true;
 	rmdir(path);
 	return false;
@@ -136,7 +106,7 @@ static pid_t hog_start(struct hog *hog, void (*take)(struct hog *, int), int fd,
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (cgroup && write_text(cgroup, "cgroup.procs", "0"))
+		if (cgroup && write_file(cgroup, "cgroup.procs", "0"))
 			_exit(1);
 		take(hog, fd);
 		hog->done = true;
@@ -266,16 +236,16 @@ static void take_files(struct hog *hog, int fd)
 /* Rule: where the machine has no more files it is ENFILE, for ARM, too. */
 TEST_F(host, files)
 {
-	unsigned long max = read_number(FILE_MAX);
+	unsigned long max = read_number(SYS "/" FILE_MAX);
 	char text[32];
 
-	snprintf(text, sizeof(text), "%lu", read_number(FILE_NR) + 300);
-	if (write_text(FILE_MAX, "", text))
+	snprintf(text, sizeof(text), "%lu", read_number(SYS "/" FILE_NR) + 300);
+	if (write_file(SYS, FILE_MAX, text))
 		SKIP(return, "the number of files cannot be limited");
 	self->pid = hog_start(self->hog, take_files, self->fd, NULL);
 	EXPECT_TRUE(others_go_on());
 	snprintf(text, sizeof(text), "%lu", max);
-	EXPECT_EQ(write_text(FILE_MAX, "", text), 0);
+	EXPECT_EQ(write_file(SYS, FILE_MAX, text), 0);
 	ASSERT_GT(self->pid, 0);
 	EXPECT_EQ(self->hog->error, -ENFILE);
 	EXPECT_EQ(self->hog->then, -ENFILE);
@@ -306,15 +276,15 @@ static void take_mappings(struct hog *hog, int fd)
 /* Rule: one mapping too many is ENOMEM; DISCARD reaches all that there are. */
 TEST_F(host, mappings)
 {
-	unsigned long max = read_number(MAX_MAPS);
+	unsigned long max = read_number(SYS "/" MAX_MAPS);
 	char text[32];
 
 	snprintf(text, sizeof(text), "%u", MAPS);
-	ASSERT_EQ(write_text(MAX_MAPS, "", text), 0);
+	ASSERT_EQ(write_file(SYS, MAX_MAPS, text), 0);
 	self->pid = hog_start(self->hog, take_mappings, self->fd, NULL);
 	EXPECT_TRUE(others_go_on());
 	snprintf(text, sizeof(text), "%lu", max);
-	EXPECT_EQ(write_text(MAX_MAPS, "", text), 0);
+	EXPECT_EQ(write_file(SYS, MAX_MAPS, text), 0);
 	ASSERT_GT(self->pid, 0);
 	EXPECT_EQ(self->hog->error, -ENOMEM);
 	EXPECT_GT(self->hog->taken, MAPS / 2);

@@ -5,27 +5,9 @@
 #ifndef HUGEPOST_CGROUP_H
 #define HUGEPOST_CGROUP_H
 
-#include "hugepost_test.h"
-
-#include <limits.h>
+#include "hugepost_system.h"
 
 #define CGROUP	"/sys/fs/cgroup"
-
-static inline int write_file(const char *dir, const char *name,
-			     const char *value)
-{
-	char path[PATH_MAX];
-	int fd, ret = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
 
 /* The number in a file of the cgroup, after @key if that is given. */
 static inline uint64_t cgroup_value(const char *dir, const char *name,

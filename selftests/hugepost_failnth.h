@@ -6,7 +6,7 @@
 #ifndef HUGEPOST_FAILNTH_H
 #define HUGEPOST_FAILNTH_H
 
-#include "hugepost_test.h"
+#include "hugepost_system.h"
 
 #define MANY		5000	/* more failures than any call can have */
 #define INJECTOR	"/dev/hugepost-inject"
@@ -26,19 +26,14 @@ static const char * const quiet[][2] = {
 
 static inline void set_faults(void)
 {
-	char path[128];
 	unsigned int i;
-	int fd;
+	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(quiet); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s",
-			 quiet[i][0]);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (write(fd, quiet[i][1], 1) < 0)
-			perror(path);
-		close(fd);
+		ret = write_file("/sys/kernel/debug", quiet[i][0], quiet[i][1]);
+		if (ret && ret != -ENOENT)
+			fprintf(stderr, "%s: %s\n", quiet[i][0],
+				strerror(-ret));
 	}
 }
 

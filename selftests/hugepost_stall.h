@@ -9,37 +9,29 @@
 #ifndef HUGEPOST_STALL_TEST_H
 #define HUGEPOST_STALL_TEST_H
 
+#include "hugepost_system.h"
 #include "hugepost_touch.h"
 
 #include <sys/syscall.h>
 
-#define STALL	"/sys/module/hugepost/parameters/stall"
+#define PARAMETERS	"/sys/module/hugepost/parameters"
+#define STALL		PARAMETERS "/stall"
 
 static inline bool stall_exists(void)
 {
 	return !access(STALL, W_OK);
 }
 
-static inline int stall_write(const char *text)
-{
-	int fd = open(STALL, O_WRONLY | O_CLOEXEC);
-	ssize_t n = write(fd, text, strlen(text));
-	int ret = n < 0 ? -errno : 0;
-
-	close(fd);
-	return ret;
-}
-
 /* Stops the next task that comes to the point; "NAME SKIP": but SKIP of them. */
 static inline bool stall_at(const char *point)
 {
-	return !stall_write(point);
+	return !write_file(PARAMETERS, "stall", point);
 }
 
 /* Lets it go on; false if none was stopped. */
 static inline bool stall_go(void)
 {
-	return !stall_write("go");
+	return !write_file(PARAMETERS, "stall", "go");
 }
 
 /* Waits until a task has stopped. */
@@ -94,20 +86,11 @@ static inline int actor_end(struct actor *a)
 /* Waits until a thread waits in the kernel for a lock. */
 static inline bool task_waits(pid_t pid, const volatile pid_t *tid)
 {
-	char path[64], text[256], *p;
 	unsigned int i;
-	ssize_t n;
-	int fd;
 
 	for (i = 0; i < 60000; i++) {
 		usleep(1000);
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, *tid);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-		text[n < 0 ? 0 : n] = 0;
-		p = strrchr(text, ')');
-		if (p && p[2] == 'D')
+		if (hp_thread_state(pid, *tid) == 'D')
 			return true;
 	}
 	return false;

@@ -30,12 +30,18 @@
 
 #include <linux/hugepost.h>
 
+/* A number that the environment may have. */
+static inline uint64_t hp_env(const char *name, uint64_t otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? strtoull(value, NULL, 0) : otherwise;
+}
+
 /* How many times as long as elsewhere may a test take on this kernel? */
 static inline unsigned int hp_slowness(void)
 {
-	const char *slowness = getenv("HUGEPOST_SLOWNESS");
-
-	return slowness ? (unsigned int)atoi(slowness) : 1;
+	return (unsigned int)hp_env("HUGEPOST_SLOWNESS", 1);
 }
 
 /* Files of a program that has tests in another one have no use for the harness. */
@@ -329,20 +335,31 @@ static inline uint64_t hp_smaps(const void *addr, size_t length,
 	return sum;
 }
 
+/*
+ * What a thread does, as /proc tells it ('S', 'D', ...), 0 if there is none. Takes
+ * no memory: it may be that nobody can get any.
+ */
+static inline char hp_thread_state(pid_t pid, pid_t tid)
+{
+	char path[64], text[256], *p;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n < 0 ? 0 : n] = 0;
+	p = strrchr(text, ')');
+	return p ? p[2] : 0;
+}
+
 /* Is thread @tid of this process asleep, as one that waits in a fault is? */
 static inline bool hp_thread_sleeps(pid_t tid)
 {
-	char path[64], line[256] = "", *p;
-	FILE *f;
+	char state = hp_thread_state(getpid(), tid);
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	p = fgets(line, sizeof(line), f);
-	fclose(f);
-	p = p ? strrchr(line, ')') : NULL;
-	return p && (p[2] == 'S' || p[2] == 'D');
+	return state == 'S' || state == 'D';
 }
 
 #endif /* HUGEPOST_TEST_H */

@@ -25,22 +25,16 @@ static struct {
 	pid_t pid;
 } *run;
 
-static unsigned int from_env(const char *name, unsigned int other)
-{
-	const char *value = getenv(name);
-
-	return value ? (unsigned int)strtoul(value, NULL, 0) : other;
-}
-
 static void __attribute__((constructor)) begin(void)
 {
 	run = mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	run->start = time(NULL);
 	run->pid = getpid();
-	run->seed = from_env("HUGEPOST_SEED",
-			     (unsigned int)(run->start ^ run->pid << 16));
-	run->kills = from_env("HUGEPOST_KILLS", 20);
+	run->seed = (unsigned int)hp_env("HUGEPOST_SEED",
+					 (unsigned int)(run->start ^
+							run->pid << 16));
+	run->kills = (unsigned int)hp_env("HUGEPOST_KILLS", 20);
 }
 
 static void __attribute__((destructor)) end(void)
@@ -155,26 +149,6 @@ FIXTURE_TEARDOWN(victim)
 	close(self->nl.fd);
 }
 
-/* Has the module no other objects and memory than before, at once or soon? */
-static bool all_back(struct nl *nl, const struct nl_module *before)
-{
-	struct nl_module now = {};
-	unsigned int i;
-
-	for (i = 0; i < looks(); i++) {
-		if (nl_module_get(nl, NL_NO_FD, &now))
-			return false;
-		if (now.objects == before->objects &&
-		    now.memory == before->memory)
-			return true;
-		usleep(LOOK_US);
-	}
-	fprintf(stderr, "# %u objects with %llu bytes, %u with %llu before\n",
-		now.objects, (unsigned long long)now.memory, before->objects,
-		(unsigned long long)before->memory);
-	return false;
-}
-
 /*
  * Waits for a random moment: while the processes set up, or when they are at
  * work. Returns whether they were in the end.
@@ -229,7 +203,8 @@ TEST_F_TIMEOUT(victim, is_gone, 7200)
 			kill_nap(&self->random, 5000);
 			ASSERT_TRUE(kill_and_wait(pids[(first + i) % n]));
 		}
-		ASSERT_TRUE(all_back(&self->nl, &self->before));
+		ASSERT_TRUE(nl_all_back(&self->nl, &self->before,
+					GONE_SECONDS * 1000 * hp_slowness()));
 	}
 }
 

@@ -220,10 +220,9 @@ TEST(search)
 /* The frame behind a page that can be read, and the one after it. */
 static int frames_beside(const char *addr, char *frames)
 {
-	uint64_t pfn = dirty_pfn(addr);
-	int ret = pfn ? dirty_read_frame(pfn, frames) : -ENXIO;
+	uint64_t frame = frame_of(addr);
 
-	return ret ? ret : dirty_read_frame(pfn + 1, frames + TP);
+	return frame ? read_frames(frame, frames, 2 * TP) : -ENXIO;
 }
 
 /*

@@ -3,28 +3,13 @@
  * Memory: what comes back, what happens where there is no more, what the
  * module's own state takes, and from which node memory is.
  */
+#include "hugepost_system.h"
 #include "hugepost_touch.h"
 
 #include <sys/syscall.h>
 
 #define MIB	(1UL << 20)
 #define GIB	(1UL << 30)
-
-/* A field of /proc/meminfo, in bytes. */
-static uint64_t meminfo_bytes(const char *field)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	unsigned long kb = 0;
-	char line[128];
-	size_t n = strlen(field);
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, field, n) && line[n] == ':')
-			sscanf(line + n + 1, "%lu", &kb);
-	if (f)
-		fclose(f);
-	return (uint64_t)kb << 10;
-}
 
 /* Free memory, with what is on the processors' own free lists. */
 static uint64_t free_memory(void)

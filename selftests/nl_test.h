@@ -300,6 +300,30 @@ static inline int nl_reserve_set(struct nl *nl, uint64_t bytes)
 	return ret;
 }
 
+/*
+ * Has the module no other objects and memory than before, at once or within so
+ * many milliseconds?
+ */
+static inline bool nl_all_back(struct nl *nl, const struct nl_module *before,
+			       unsigned int ms)
+{
+	struct nl_module now = {};
+	unsigned int i;
+
+	for (i = 0; i < 2 * ms; i++) {
+		if (nl_module_get(nl, NL_NO_FD, &now))
+			return false;
+		if (now.objects == before->objects &&
+		    now.memory == before->memory)
+			return true;
+		usleep(500);
+	}
+	fprintf(stderr, "# %u objects with %llu bytes, %u with %llu before\n",
+		now.objects, (unsigned long long)now.memory, before->objects,
+		(unsigned long long)before->memory);
+	return false;
+}
+
 static inline int nl_object_get(struct nl *nl, uint64_t id, nl_fn fn, void *arg)
 {
 	struct nl_request req;

@@ -5,8 +5,7 @@
  * Each error takes a host page out of use for good, so the tests make few, and
  * never two in one host page.
  */
-#include "hugepost_cgroup.h"
-#include "hugepost_frames.h"
+#include "hugepost_system.h"
 #include "hugepost_touch.h"
 
 #define PAGES	3			/* host pages of the object */

@@ -4,8 +4,7 @@
  * and memory go away, memory is compacted, used up and fragmented, and a cgroup
  * is at its limit.
  */
-#include "hugepost_cgroup.h"
-#include "hugepost_frames.h"
+#include "hugepost_system.h"
 #include "hugepost_touch.h"
 
 #include <sys/uio.h>

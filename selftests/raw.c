@@ -492,13 +492,6 @@ FIXTURE_TEARDOWN(garbage)
 	munmap(self->shared, sizeof(*self->shared));
 }
 
-static uint64_t env_or(const char *name, uint64_t value)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoull(text, NULL, 0) : value;
-}
-
 static uint64_t any_seed(void)
 {
 	uint64_t seed = 0;
@@ -515,14 +508,13 @@ static uint64_t any_seed(void)
 TEST_F_TIMEOUT(garbage, calls, 1000000)
 {
 	struct raw_shared *s = self->shared;
-	uint64_t seconds = env_or("HUGEPOST_SECONDS", 12);
-	struct nl_module after = {};
+	uint64_t seconds = hp_env("HUGEPOST_SECONDS", 12);
 	struct timespec from, to;
 	uint64_t page;
 
-	s->seed = env_or("HUGEPOST_SEED", any_seed());
+	s->seed = hp_env("HUGEPOST_SEED", any_seed());
 	s->state = (s->seed + 1) * 0x9e3779b97f4a7c15ULL;
-	s->ops = env_or("HUGEPOST_OPS", ULONG_MAX);
+	s->ops = hp_env("HUGEPOST_OPS", ULONG_MAX);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	s->end_ns = (from.tv_sec + seconds) * 1000000000ULL + from.tv_nsec;
 	EXPECT_TRUE(raw_run(s)) {
@@ -545,15 +537,7 @@ TEST_F_TIMEOUT(garbage, calls, 1000000)
 			break;
 	EXPECT_EQ(page, SUBS + 40);
 	EXPECT_EQ(hp_stats(self->fd).out_events, 0);
-	for (page = 0; page < 100; page++) {
-		ASSERT_EQ(nl_module_get(&self->nl, NL_NO_FD, &after), 0);
-		if (after.objects == self->before.objects &&
-		    after.memory == self->before.memory)
-			break;
-		usleep(20000);
-	}
-	EXPECT_EQ(after.objects, self->before.objects);
-	EXPECT_EQ(after.memory, self->before.memory);
+	EXPECT_TRUE(nl_all_back(&self->nl, &self->before, 2000));
 }
 
 /*

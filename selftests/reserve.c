@@ -2,7 +2,10 @@
 /*
  * Settings of the host: the limit on memory, and the reserve of huge pages.
  */
+#include "hugepost_system.h"
 #include "nl_test.h"
+
+#define VM	"/proc/sys/vm"
 
 FIXTURE(settings)
 {
@@ -153,32 +156,6 @@ static uint64_t free_blocks(void)
 	return sum;
 }
 
-static void write_sysctl(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		if (write(fd, value, strlen(value)) < 0)
-			perror(path);
-		close(fd);
-	}
-}
-
-/* A line of /proc/meminfo, in bytes. */
-static uint64_t meminfo_bytes(const char *name)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	uint64_t kib = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			sscanf(line + strlen(name), ": %ju", &kib);
-	if (f)
-		fclose(f);
-	return kib << 10;
-}
-
 #define KEPT_EVERY	128		/* pages, where memory is given back */
 
 /*
@@ -190,8 +167,8 @@ static char *fragment(size_t *size)
 	size_t i;
 	char *mem;
 
-	write_sysctl("/proc/sys/vm/compact_unevictable_allowed", "0");
-	write_sysctl("/proc/sys/vm/drop_caches", "3");
+	write_file(VM, "compact_unevictable_allowed", "0");
+	write_file(VM, "drop_caches", "3");
 	*size = (free_blocks() * 19 / 20) * HP;
 	mem = mmap(NULL, *size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -229,7 +206,7 @@ TEST_F(settings, reserve_and_fragmentation)
 			 HUGEPOST_SETUP_PREALLOC), -ENOMEM);
 	close(fd);
 	munmap(mem, size);
-	write_sysctl("/proc/sys/vm/compact_unevictable_allowed", "1");
+	write_file(VM, "compact_unevictable_allowed", "1");
 }
 
 TEST_HARNESS_MAIN

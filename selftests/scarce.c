@@ -16,11 +16,6 @@
 #define MIB	(1UL << 20)
 #define VM	"/proc/sys/vm"
 
-static uint64_t free_memory(void)
-{
-	return cgroup_value("/proc", "meminfo", "MemFree:") << 10;
-}
-
 /* Host pages in each state, for a limit to meet them. */
 enum { STAGED, ZEROS, ZERO, HUGE, EMPTY, ARMED, SPARE, STATES };
 
@@ -142,7 +137,7 @@ static void __attribute__((noreturn)) take_all(int ready, int go)
 	if (write_file("/proc/self", "oom_score_adj", "1000"))
 		_exit(1);
 	for (;;) {
-		if (!told && free_memory() < LEFT) {
+		if (!told && meminfo_bytes("MemFree") < LEFT) {
 			if (write(ready, "", 1) != 1 || read(go, &byte, 1) != 1)
 				_exit(1);
 			told = true;
@@ -161,7 +156,7 @@ FIXTURE(machine)
 
 FIXTURE_SETUP(machine)
 {
-	self->pages = free_memory() / HP / 2;
+	self->pages = meminfo_bytes("MemFree") / HP / 2;
 	self->fd = hp_new(self->pages * HP, 2, 0);
 	ASSERT_GE(self->fd, 0);
 	self->mem = hp_map(self->fd, 0, self->pages * HP);
@@ -243,7 +238,7 @@ TEST_F(machine, fragmented)
 	if (write_file(VM, "compact_unevictable_allowed", "0"))
 		SKIP(return, "the kernel compacts locked memory");
 	/* Most of the memory is in use, and what is not is broken up. */
-	fd = hp_new((free_memory() - size - LEFT) & ~(HP - 1), 1,
+	fd = hp_new((meminfo_bytes("MemFree") - size - LEFT) & ~(HP - 1), 1,
 		    HUGEPOST_SETUP_PREALLOC);
 	ASSERT_GE(fd, 0);
 	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -270,7 +265,7 @@ TEST_F(machine, fragmented)
 		if (hp_fill_pattern(self->fd, 0, n * SUBS, 1, 1))
 			break;
 	EXPECT_LT(n, most);
-	EXPECT_GT(free_memory(), size / 4);
+	EXPECT_GT(meminfo_bytes("MemFree"), size / 4);
 	EXPECT_EQ(hp_fill_pattern(self->fd, 0, n * SUBS, 1, 1), -ENOMEM);
 	EXPECT_EQ(hp_touch(self->mem + n * HP, 1), SIGBUS);
 	EXPECT_EQ(hp_new(HP, 1, 0), -ENOMEM);

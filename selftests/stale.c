@@ -5,9 +5,8 @@
  * means something where the kernel does not clear pages on allocation
  * (init_on_alloc=0); the first test checks that it does not.
  */
-#include "hugepost_test.h"
+#include "hugepost_system.h"
 
-#include <elf.h>
 #include <sched.h>
 #include <sys/sysinfo.h>
 
@@ -204,61 +203,21 @@ TEST_F(stale, outputs)
 	EXPECT_EQ(count_markers(bits, sizeof(bits)), 0);
 }
 
-/* Physical memory at @phys, as /proc/kcore shows it: 0, or -errno. */
-static int read_physical(uint64_t phys, void *buf, size_t len)
-{
-	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
-	Elf64_Phdr ph;
-	Elf64_Ehdr eh;
-	int i, ret = -ENOENT;
-
-	if (fd < 0)
-		return -errno;
-	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh))
-		ret = -EIO;
-	for (i = 0; ret == -ENOENT && i < eh.e_phnum; i++) {
-		if (pread(fd, &ph, sizeof(ph), eh.e_phoff + i * sizeof(ph)) !=
-		    sizeof(ph))
-			ret = -EIO;
-		else if (ph.p_type == PT_LOAD && phys >= ph.p_paddr &&
-			 phys + len <= ph.p_paddr + ph.p_memsz)
-			ret = pread(fd, buf, len, ph.p_offset + phys -
-				    ph.p_paddr) == (ssize_t)len ? 0 : -EIO;
-	}
-	close(fd);
-	return ret;
-}
-
-/* Physical address of a page that is mapped, 0 if it cannot be told. */
-static uint64_t physical_address(const void *addr)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / TP * 8) !=
-	    sizeof(entry))
-		entry = 0;
-	close(fd);
-	return (entry & ((1ULL << 55) - 1)) * TP;
-}
-
 /*
  * Rule: the other tests prove something: in physical memory the target pages
  * of a staging folio that nobody filled do hold the marker.
  */
 TEST_F(stale, search_can_find)
 {
-	uint64_t phys, found = 0;
+	uint64_t frame, found = 0;
 	unsigned int i;
 
 	for (i = 0; i < PAGES; i++) {
 		ASSERT_EQ(hp_fill(self->fd, 0, i * HP, self->buf, TP, 0), 0);
 		EXPECT_EQ(self->mem[i * HP], 0x5a);
-		phys = physical_address(self->mem + i * HP);
-		ASSERT_NE(phys, 0);
-		ASSERT_EQ(read_physical(phys, self->buf + HP, HP), 0);
+		frame = frame_of(self->mem + i * HP);
+		ASSERT_NE(frame, 0);
+		ASSERT_EQ(read_frames(frame, self->buf + HP, HP), 0);
 		EXPECT_EQ(memcmp(self->buf + HP, self->buf, TP), 0);
 		found += count_markers(self->buf + HP + TP, HP - TP);
 	}

@@ -6,11 +6,10 @@
 #define HUGEPOST_DIRTY_H
 
 #include <dirent.h>
-#include <elf.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
-#include "../hugepost_test.h"
+#include "../hugepost_system.h"
 
 /* Every four bytes of memory that is marked. */
 #define DIRTY_MARK	0xe1f25d68U
@@ -92,28 +91,13 @@ static inline bool dirty_caches(void)
 	return true;
 }
 
-/* Half of the memory that is free, in bytes. */
-static inline size_t dirty_size(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	unsigned long kb = 0;
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemFree: %lu", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return (kb << 10) / 2 & ~(HP - 1);
-}
-
 /*
  * Marks memory, and frees it: in whole huge pages, which is what objects take
  * next. False if that cannot be done.
  */
 static inline bool dirty_memory(void)
 {
-	size_t len = dirty_size(), at;
+	size_t len = meminfo_bytes("MemFree") / 2 & ~(HP - 1), at;
 	int status;
 	pid_t pid;
 	char *mem;
@@ -132,47 +116,6 @@ static inline bool dirty_memory(void)
 	for (at = HP; at < len; at += HP)
 		memcpy(mem + at, mem, HP);
 	_exit(0);
-}
-
-/* The number of the page frame behind @addr, 0 if it cannot be told. */
-static inline uint64_t dirty_pfn(const char *addr)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / TP * 8) !=
-	    sizeof(entry))
-		entry = 0;
-	close(fd);
-	return entry & ((1ULL << 55) - 1);
-}
-
-/* Reads a page frame, mapped or not, from the kernel's own core; 0 or -errno. */
-static inline int dirty_read_frame(uint64_t pfn, char *page)
-{
-	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
-	uint64_t phys = pfn * TP;
-	int i, ret = -ENXIO;
-	Elf64_Ehdr head;
-	Elf64_Phdr seg;
-
-	if (fd < 0)
-		return -errno;
-	if (pread(fd, &head, sizeof(head), 0) != sizeof(head))
-		head.e_phnum = 0;
-	for (i = 0; ret && i < head.e_phnum; i++) {
-		if (pread(fd, &seg, sizeof(seg),
-			  head.e_phoff + i * sizeof(seg)) != sizeof(seg))
-			break;
-		if (seg.p_type != PT_LOAD || seg.p_paddr == (Elf64_Addr)~0ULL ||
-		    phys < seg.p_paddr || phys - seg.p_paddr >= seg.p_memsz)
-			continue;
-		if (pread(fd, page, TP, seg.p_offset + phys - seg.p_paddr) ==
-		    (ssize_t)TP)
-			ret = 0;
-	}
-	close(fd);
-	return ret;
 }
 
 /* Files below @dir that have the mark in them; sections have addresses. */

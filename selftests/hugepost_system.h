@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The system's own files: settings, memory, and what is in it.
+ */
+#ifndef HUGEPOST_SYSTEM_H
+#define HUGEPOST_SYSTEM_H
+
+#include "hugepost_test.h"
+
+#include <elf.h>
+#include <limits.h>
+
+#define MEMORY	"/sys/devices/system/memory"
+
+static inline int write_file(const char *dir, const char *name,
+			     const char *value)
+{
+	char path[PATH_MAX];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* A field of /proc/meminfo, in bytes. */
+static inline uint64_t meminfo_bytes(const char *field)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long kb = 0;
+	char line[128];
+	size_t n = strlen(field);
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, n) && line[n] == ':')
+			sscanf(line + n + 1, "%lu", &kb);
+	if (f)
+		fclose(f);
+	return (uint64_t)kb << 10;
+}
+
+/* The number of the page frame that is mapped at @addr, 0 if there is none. */
+static inline uint64_t frame_of(const char *addr)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (fd >= 0 && pread(fd, &entry, sizeof(entry),
+			     (off_t)((uintptr_t)addr / TP * sizeof(entry))) !=
+		       sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
+}
+
+/*
+ * Memory from a page frame on, whoever has it mapped, as /proc/kcore shows it:
+ * 0, or -errno.
+ */
+static inline int read_frames(uint64_t frame, void *buf, size_t len)
+{
+	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	uint64_t phys = frame * TP;
+	Elf64_Phdr ph;
+	Elf64_Ehdr eh;
+	int i, ret = -ENOENT;
+
+	if (fd < 0)
+		return -errno;
+	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh))
+		ret = -EIO;
+	for (i = 0; ret == -ENOENT && i < eh.e_phnum; i++) {
+		if (pread(fd, &ph, sizeof(ph), eh.e_phoff + i * sizeof(ph)) !=
+		    sizeof(ph))
+			ret = -EIO;
+		else if (ph.p_type == PT_LOAD && phys >= ph.p_paddr &&
+			 phys + len <= ph.p_paddr + ph.p_memsz)
+			ret = pread(fd, buf, len, ph.p_offset + phys -
+				    ph.p_paddr) == (ssize_t)len ? 0 : -EIO;
+	}
+	close(fd);
+	return ret;
+}
+
+#endif /* HUGEPOST_SYSTEM_H */
