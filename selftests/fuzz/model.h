@@ -150,6 +150,7 @@ struct m_actor {
 	struct m_object *objects;
 	unsigned int nr_objects;
 	struct m_report *report;
+	const char *doing;	/* the step under way, if there is one */
 	struct m_slot slots[M_OBJECTS][M_SLOTS];
 	char *look[M_OBJECTS];	/* always mapped, for checks and as a source */
 	char *buffer;		/* M_BUFFER + 1 target pages, then the hole */
@@ -158,8 +159,6 @@ struct m_actor {
 	char *bounce;		/* one target page, aligned */
 	struct m_helper helpers[M_HELPERS];
 	unsigned int nr_helpers;
-	uint64_t rng;
-	uint64_t operations;
 	uint64_t hash;
 };
 

@@ -7,14 +7,18 @@
 /* The first failure of all actors is kept. Returns false. */
 bool m_fail(struct m_actor *a, const char *format, ...)
 {
-	int none = 0;
+	struct m_report *report = a->report;
+	int none = 0, n;
 	va_list args;
 
-	if (!__atomic_compare_exchange_n(&a->report->failed, &none, -1, false,
+	if (!__atomic_compare_exchange_n(&report->failed, &none, -1, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
+	n = snprintf(report->message, sizeof(report->message), "%s: ",
+		     a->doing ? a->doing : "the last look");
 	va_start(args, format);
-	vsnprintf(a->report->message, sizeof(a->report->message), format, args);
+	vsnprintf(report->message + n, sizeof(report->message) - n, format,
+		  args);
 	va_end(args);
 	__atomic_store_n(&a->report->failed, 1, __ATOMIC_SEQ_CST);
 	return false;
@@ -117,9 +121,6 @@ void m_check_bitmap(struct m_actor *a, unsigned int object, unsigned int host)
 		m_equal(a, "BITMAP", ret, 0);
 		return;
 	}
-	if (a->alone || o->hosts[host].owner == a->id)
-		m_equal(a, "present of a host page", ret,
-			o->hosts[host].nr_present);
 	for (i = 0; i < SUBS / 64; i++) {
 		for (want = 0, mine = 0, k = 0; k < 64; k++, page++) {
 			want |= (uint64_t)page->present << k;
@@ -131,12 +132,16 @@ void m_check_bitmap(struct m_actor *a, unsigned int object, unsigned int host)
 		want = (want ^ got[i]) & mine;
 		if (want) {
 			k = host * SUBS + i * 64 + __builtin_ctzll(want);
-			m_fail(a, "page %u of object %u must be %s, and is not",
+			m_fail(a, "page %u of object %u must be %s, and is not, in mode %d",
 			       k, object,
-			       o->pages[k].present ? "present" : "missing");
+			       o->pages[k].present ? "present" : "missing",
+			       o->mode);
 			return;
 		}
 	}
+	if (a->alone || o->hosts[host].owner == a->id)
+		m_equal(a, "present of a host page", ret,
+			o->hosts[host].nr_present);
 }
 
 static void check_channel(struct m_actor *a, struct m_channel *want,

@@ -88,12 +88,15 @@ void m_sequence(struct m_step *steps, unsigned int nr, enum m_kind kind,
 
 void m_run_step(struct m_actor *a, const struct m_step *step)
 {
-	if (!m_ops[step->op].run(a, step->r))
-		return;
-	a->operations++;
-	if (!a->report->failed)
+	bool done;
+
+	a->doing = m_ops[step->op].name;
+	done = m_ops[step->op].run(a, step->r);
+	if (done && !a->report->failed)
 		m_settle(a);
-	__atomic_add_fetch(&a->report->operations, 1, __ATOMIC_RELAXED);
+	a->doing = NULL;
+	if (done)
+		__atomic_add_fetch(&a->report->operations, 1, __ATOMIC_RELAXED);
 }
 
 /* In a child: objects and an actor that are new, all steps, a look at all. */
