@@ -69,7 +69,7 @@ static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 	DECLARE_BITMAP(gone, HP_SUBS) = {};
 	struct hp_leftover left = {};
 	struct folio *folio;
-	int nr;
+	int nr = 0;
 
 	folio = hp_discard_lock(hp);
 	spin_lock(&hp->lock);
@@ -84,8 +84,6 @@ static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 			      HP_SUBS);
 		nr = bitmap_weight(gone, HP_SUBS);
 		hp->nr_present -= nr;
-	} else {
-		nr = 0;
 	}
 	spin_unlock(&hp->lock);
 

@@ -350,7 +350,9 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 		}
 		if (found == HP_LOOKUP_ZERO)
 			err = hp_fault_materialise(obj, vmf, hp, hidx);
-		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED)
+		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED &&
+			 (vmf->flags & (FAULT_FLAG_USER | HP_FAULT_INSTALL)) !=
+			 HP_FAULT_INSTALL)
 			err = hp_fault_zero(obj, hidx, sub);
 		else
 			return hp_fault_wait(obj, vmf);

@@ -50,9 +50,7 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 {
 	lockdep_assert_held(&hp->lock);
 
-	if (!hp->bits)
-		return;
-	if (!hp_hostpage_complete(hp) && hp->nr_present)
+	if (!hp->bits || (hp->nr_present && !hp_hostpage_complete(hp)))
 		return;
 
 	left->bits = hp->bits;

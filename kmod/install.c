@@ -56,16 +56,13 @@ static bool hp_tp_complete(struct hp_object *obj, unsigned long hidx)
 static enum hp_mapped hp_map_hostpage(struct vm_area_struct *vma,
 				      unsigned long addr)
 {
+	unsigned int flags = vma->vm_flags & VM_WRITE ? FAULT_FLAG_WRITE : 0;
 	enum hp_mapped how = hp_how_mapped(vma->vm_mm, addr);
 
 	if (how != HP_MAPPED_NOT)
 		return how;
-	/*
-	 * Not allowed to wait: a host page that was discarded meanwhile is an
-	 * error here, and of no interest.
-	 */
-	fixup_user_fault(vma->vm_mm, addr,
-			 vma->vm_flags & VM_WRITE ? FAULT_FLAG_WRITE : 0, NULL);
+	/* A host page that was discarded meanwhile is an error, of no interest. */
+	fixup_user_fault(vma->vm_mm, addr, flags | HP_FAULT_INSTALL, NULL);
 	return hp_how_mapped(vma->vm_mm, addr);
 }
 

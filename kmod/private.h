@@ -409,6 +409,13 @@ int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd);
 long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* fault.c */
+
+/*
+ * Of a fault that INSTALL or COLLAPSE takes, and without FAULT_FLAG_USER of no
+ * other: nobody touches the page, so that a missing one stays missing.
+ */
+#define HP_FAULT_INSTALL FAULT_FLAG_INSTRUCTION
+
 extern const struct vm_operations_struct hp_vm_ops;
 
 int hp_mmap(struct file *file, struct vm_area_struct *vma);

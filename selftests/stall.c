@@ -483,6 +483,25 @@ TEST_F(walk, another_object_while_half_way)
 	close(other);
 }
 
+/* Rule: what is discarded meanwhile stays missing: nobody has touched it. */
+TEST_F(walk, discard_while_half_way)
+{
+	struct walk_job job = { .run = variant->run, .fd = self->fd,
+				.mem = self->mem, .length = 2 * HP };
+	uint64_t bits[SUBS / 64];
+	struct actor walker;
+
+	ASSERT_TRUE(stall_at("fault-looked"));
+	actor_start(&walker, run_walk, &job);
+	ASSERT_TRUE(stall_reached());
+	EXPECT_EQ(hp_discard(self->fd, 0, HP), SUBS);
+	ASSERT_TRUE(stall_go());
+	EXPECT_EQ(actor_end(&walker), 0);
+	EXPECT_EQ(hp_bitmap(self->fd, 0, HP, bits), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_zero_fills, 0);
+	EXPECT_TRUE(page_is(self->mem, SUBS, 0));
+}
+
 /* What a child process does and its parent looks at. */
 struct shared {
 	struct walk_job job;

@@ -49,10 +49,11 @@ void m_tell(struct m_actor *a, const char *format, ...)
 static __thread sigjmp_buf guard;
 static __thread volatile bool guarded;
 
-static void guard_handler(int sig)
+static void guard_handler(int sig, siginfo_t *info, void *context)
 {
 	if (guarded)
 		siglongjmp(guard, sig);
+	psiginfo(info, "model");
 	signal(sig, SIG_DFL);
 }
 
@@ -60,7 +61,8 @@ static void guard_handler(int sig)
 void m_guard_init(void)
 {
 	struct sigaction act = {
-		.sa_handler = guard_handler, .sa_flags = SA_NODEFER,
+		.sa_sigaction = guard_handler,
+		.sa_flags = SA_NODEFER | SA_SIGINFO,
 	};
 
 	sigaction(SIGBUS, &act, NULL);
