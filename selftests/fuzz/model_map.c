@@ -128,6 +128,9 @@ bool m_map(struct m_actor *a, const uint32_t *r)
 	pick(&x, r[2], r[3]);
 	refused = x.number == M_SLOTS - 1 &&
 		  (x.first + SUBS - 1) / SUBS * SUBS + SUBS <= x.first + x.n;
+	/* What was there may be gone: another thread's mapping could get in. */
+	if (refused && !a->alone)
+		return false;
 	m_say(a, "mmap object %u mapping %u: pages %u + %u, %s%s", x.o->index,
 	      x.number, x.first, x.n, how_names[how],
 	      refused ? ", askew" : "");
@@ -199,7 +202,11 @@ static bool pick_whole(struct range *x, uint32_t how, uint32_t where)
 	return false;
 }
 
-/* mremap(2) from one room to the same place in another. */
+/*
+ * mremap(2) from one room to the same place in another. Where there are other
+ * threads what is moved away is never unmapped, or a mapping of theirs could get
+ * in.
+ */
 bool m_move(struct m_actor *a, const uint32_t *r)
 {
 	bool keep = r[4] % 4 == 0;
@@ -218,7 +225,7 @@ bool m_move(struct m_actor *a, const uint32_t *r)
 	      x.o->index, x.number, to.number, x.first, x.n,
 	      keep ? ", MREMAP_DONTUNMAP" : "");
 	at = mremap(x.at, x.size, x.size, MREMAP_MAYMOVE | MREMAP_FIXED |
-		    (keep ? MREMAP_DONTUNMAP : 0), to.at);
+		    (keep || !a->alone ? MREMAP_DONTUNMAP : 0), to.at);
 	m_equal(a, "mremap", at == MAP_FAILED ? -errno : 0, 0);
 	how = x.slot->how[x.first];
 	note(&to, how, true);
