@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Kernels that look for bugs, built out of a packaged source: NAME-debug, and
-# NAME-kcsan for data races, with the configurations that are in selftests/debug.
+# NAME-kcsan for data races, NAME-kmsan for uses of what was never written, with
+# the configurations that are in selftests/debug.
 # To be sourced after lib.sh, apt.sh and kernels.sh.
 #
 # $CACHE/kernels/NAME-debug holds, besides version, vmlinuz, kdir and root,
@@ -15,9 +16,9 @@
 # "linux-source-".
 debug_source() {
 	case $1 in
-	6.12-debug | 6.12-kcsan) echo 'own 6\.12' ;;
-	7-debug | 7-kcsan) echo 'next 7\.[0-9]+' ;;
-	*) die "unknown kernel '$1' (known: 6.12-debug 6.12-kcsan 7-debug 7-kcsan)" ;;
+	6.12-debug | 6.12-kcsan | 6.12-kmsan) echo 'own 6\.12' ;;
+	7-debug | 7-kcsan | 7-kmsan) echo 'next 7\.[0-9]+' ;;
+	*) die "unknown kernel '$1' (known: 6.12 or 7, -debug, -kcsan or -kmsan)" ;;
 	esac
 }
 
@@ -63,8 +64,10 @@ lost_options() {
 
 setup_debug_kernel() {
 	local name=$1 dir lost release
+	local -a make
 
 	dir=$(kernel_dir "$name")
+	make=(make -s -C "$dir/linux" CC="$(kernel_cc "$name")")
 	! debug_kernel_is_ready "$name" "$dir" || return 0
 	install_packages "$TOP/selftests/setup/debug.txt"
 	rm -f "$dir/version"
@@ -74,7 +77,7 @@ setup_debug_kernel() {
 	}
 
 	debug_config "$name" >"$dir/config"
-	make -s -C "$dir/linux" KCONFIG_ALLCONFIG="$dir/config" allnoconfig \
+	"${make[@]}" KCONFIG_ALLCONFIG="$dir/config" allnoconfig \
 		>"$dir/build.log" 2>&1 || die "see $dir/build.log"
 	lost=$(lost_options "$dir/config" "$dir/linux/.config")
 	[ -z "$lost" ] || die "kernel $name cannot have ${lost//$'\n'/, }"
@@ -83,14 +86,13 @@ setup_debug_kernel() {
 	rm -rf "$dir/root"
 	mkdir -p "$dir/root/boot"
 	{
-		make -s -C "$dir/linux" -j"$(nproc)" bzImage modules &&
-			make -s -C "$dir/linux" INSTALL_MOD_PATH="$dir/root" \
-				modules_install
+		"${make[@]}" -j"$(nproc)" bzImage modules &&
+			"${make[@]}" INSTALL_MOD_PATH="$dir/root" modules_install
 	} >>"$dir/build.log" 2>&1 || {
 		tail -20 "$dir/build.log" >&2
 		die "cannot build kernel $name (see $dir/build.log)"
 	}
-	release=$(make -s -C "$dir/linux" kernelrelease)
+	release=$("${make[@]}" kernelrelease)
 	cp "$dir/linux/arch/x86/boot/bzImage" "$dir/root/boot/vmlinuz-$release"
 	ln -sfn "root/boot/vmlinuz-$release" "$dir/vmlinuz"
 	ln -sfn linux "$dir/kdir"

@@ -67,7 +67,16 @@ kernel_version() {
 # Is it a kernel that looks for bugs (see debug.sh)? It is slower, and needs more
 # memory.
 is_debug() {
-	[[ $1 == *-debug || $1 == *-kcsan ]]
+	[[ $1 == *-debug || $1 == *-kcsan || $1 == *-kmsan ]]
+}
+
+# The compiler that a kernel, and modules for it, are built with: only clang knows
+# which memory was written.
+kernel_cc() {
+	case $1 in
+	*-kmsan) echo clang-14 ;;
+	*) echo gcc ;;
+	esac
 }
 
 # The program of a QEMU of the list.

@@ -11,7 +11,7 @@ TROUBLE='WARNING:|BUG:|Oops|general protection|invalid opcode|Call Trace'
 TROUBLE+='|possible recursive locking|circular locking|inconsistent lock state'
 TROUBLE+='|suspicious RCU|sleeping function called|scheduling while atomic'
 TROUBLE+='|[Bb]ad page|[Bb]ad rss|page dumped|refcount_t|list_(add|del) corruption'
-TROUBLE+='|KASAN|KCSAN|UBSAN|KFENCE|kmemleak|[Ll]eak|still has|use-after-free'
+TROUBLE+='|KASAN|KCSAN|KMSAN|UBSAN|KFENCE|kmemleak|[Ll]eak|still has|use-after-free'
 TROUBLE+='|stuck|blocked for more than|rcu.*stall|Killed process'
 
 # What tests cause, as sed(1) takes it out: they try to take memory away that an
