@@ -58,7 +58,7 @@ check-quick:
 
 # One VM at a time: its kernel keeps two CPUs busy.
 check-debug:
-	@HUGEPOST_KERNELS="$(or $(HUGEPOST_KERNELS),6.12-debug 7-debug 6.12-kcsan)" \
+	@HUGEPOST_KERNELS="$(or $(HUGEPOST_KERNELS),6.12-debug 7-debug 6.12-kcsan 6.12-kmsan)" \
 		HUGEPOST_LIVE=some HUGEPOST_STATIC=no HUGEPOST_JOBS=1 \
 		selftests/check
 
@@ -108,6 +108,6 @@ help:
 	@echo '                  live migrations'
 	@echo 'make bench        what hugepost costs, beside what one would take instead'
 	@echo 'make check-debug  the same on kernels that look for bugs, which it builds'
-	@echo '                  (HUGEPOST_KERNELS="6.12-debug 7-debug 6.12-kcsan")'
+	@echo '                  (HUGEPOST_KERNELS="6.12-debug 7-debug 6.12-kcsan 6.12-kmsan")'
 	@echo 'make soak         random and rough tests again and again (MINUTES=60)'
 	@echo 'make clean        removes build/'

@@ -24,10 +24,11 @@ EXPECTED+=';/kmemleak: Cannot allocate /d'
 # All that the kernel wrote, beside the module.
 kernel_log=${module%/*}/${0##*/}.log
 
-# What may stay behind, in KiB: less than one huge page. KASAN keeps a page for each
-# stack of a thread that there ever was.
+# What may stay behind, in KiB: less than one huge page.
 TOLERANCE=1024
-[ ! -e /sys/kernel/debug/kmemleak ] || TOLERANCE=2000
+
+# What the kernel tells of each page's owner.
+OWNERS=/sys/kernel/debug/page_owner_stacks
 
 # Prints what the kernel wrote since the last call, if it is trouble. A data race
 # is, if one of its two sides is in the module: the kernel has some of its own.
@@ -90,15 +91,28 @@ lockdep_is_on() {
 	grep -q 'debug_locks: *1' /proc/lockdep_stats
 }
 
+# Who allocated the pages that are in use, by what the page owner keeps: a line for
+# each stack, with its KiB first.
+page_owners() {
+	awk 'BEGIN { RS = "" } {
+		pages = $NF
+		sub(/nr_base_pages:.*/, "")
+		gsub(/[ \n]+/, " ")
+		print 4 * pages, $0
+	}' "$OWNERS/show_stacks"
+}
+
 # Memory that nothing accounts for, in KiB: what a driver takes page by page and
 # does not give back ends up here, while caches and processes do not matter. Free
 # pages on the CPUs' own lists are in zoneinfo only. A debug kernel keeps each
-# stack that it has ever seen, in pools of 16 KiB.
+# stack that it has ever seen, in pools of 16 KiB, and KASAN its notes on threads'
+# stacks.
 unaccounted() {
 	local stacks=/sys/kernel/debug/stackdepot/stats
 
 	[ -e "$stacks" ] || stacks=/dev/null
-	awk '
+	{ [ ! -e "$OWNERS" ] || page_owners; } | awk '
+		/kasan_populate_vmalloc/ { sum -= $1 }
 		/^MemTotal:/ { sum += $2 }
 		/^(MemFree|Buffers|Cached|SwapCached|AnonPages|Slab):/ { sum -= $2 }
 		/^(KernelStack|PageTables|SecPageTables|Percpu):/ { sum -= $2 }
@@ -106,7 +120,7 @@ unaccounted() {
 		$1 == "count:" { sum -= 4 * $2 }
 		$1 == "pools:" { sum -= 16 * $2 }
 		END { print sum }
-	' /proc/meminfo /proc/zoneinfo "$stacks"
+	' - /proc/meminfo /proc/zoneinfo "$stacks"
 }
 
 # Free memory in blocks of 2 MiB and more, in KiB.
@@ -126,16 +140,44 @@ settle() {
 	sleep 0.5
 }
 
+# The ten that have more than before, if it is a lot.
+new_page_owners() {
+	page_owners | awk '
+		{ size = $1; $1 = "" }
+		FILENAME == "-" { more = size - had[$0] }
+		FILENAME != "-" { had[$0] = size }
+		more >= 256 { print more " KiB more:" $0 }
+	' "$owners_before" - | sort -rn | head
+}
+
+# Huge pages of the module that are in use, but for those with memory errors.
+no_huge_page_is_left() {
+	local left
+
+	left=$(page_owners | awk '/ hp_(folio|reserve)_/ && $1 >= 2048')
+	[ "$(awk '{ sum += $1 } END { print sum + 0 }' <<<"$left")" -le "$(bad_pages)" ] || {
+		printf '%s\n' "$left"
+		return 1
+	}
+}
+
+# KiB of huge pages with memory errors, if each has one.
+bad_pages() {
+	awk '/^HardwareCorrupted:/ { print $2 / 4 * 2048 }' /proc/meminfo
+}
+
 # A memory error costs its whole huge page: the kernel never lets go of it.
 memory_came_back() {
 	local now bad
 
 	settle
 	now=$(unaccounted)
-	bad=$(awk '/^HardwareCorrupted:/ { print $2 / 4 * 2048 }' /proc/meminfo)
+	bad=$(bad_pages)
 	echo "unaccounted memory: $before KiB before, $now KiB after," \
 		"$bad KiB in huge pages with memory errors"
-	[ $((now - before - bad)) -le "$TOLERANCE" ]
+	[ $((now - before - bad)) -le "$TOLERANCE" ] && return
+	[ ! -e "$OWNERS" ] || new_page_owners
+	return 1
 }
 
 huge_memory_came_back() {
@@ -182,6 +224,11 @@ begin_checks() {
 	debug_checks=()
 	[ ! -e /sys/kernel/debug/kmemleak ] || debug_checks+=(nothing_leaked)
 	[ ! -e /proc/lockdep_stats ] || debug_checks+=(lockdep_is_on)
+	[ ! -e "$OWNERS" ] || {
+		debug_checks+=(no_huge_page_is_left)
+		owners_before=$(mktemp)
+		page_owners >"$owners_before"
+	}
 	before=$(unaccounted)
 	before_huge=$(free_huge)
 	before_hugetlb=$(hugetlb_free)
