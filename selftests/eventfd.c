@@ -4,6 +4,8 @@
  */
 #include "hugepost_touch.h"
 
+#include <sys/syscall.h>
+
 #define PAGES	2			/* host pages of the object */
 
 FIXTURE(events)
@@ -330,6 +332,94 @@ TEST_F(events, object_closed)
 	EXPECT_EQ(state(efd) & POLLHUP, POLLHUP);
 	EXPECT_EQ(hp_read_event(efd, &event), -ENODATA);
 	close(efd);
+}
+
+/* A process that arms, hands its descriptor over, and exits when it is told to. */
+struct armer {
+	pid_t pid;
+	int go;
+	int efd;	/* a descriptor of this process, of the same file */
+};
+
+static int take_descriptor(pid_t pid, int fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int ret = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	close(pidfd);
+	return ret;
+}
+
+static bool armer_start(struct armer *a, int fd)
+{
+	int go[2], told[2], efd = -1;
+
+	if (pipe(go) || pipe(told))
+		return false;
+	a->pid = fork();
+	if (!a->pid) {
+		close(go[1]);
+		efd = hp_arm(fd, HUGEPOST_ARM_NONBLOCK);
+		if (write(told[1], &efd, sizeof(efd)) < 0 ||
+		    read(go[0], &efd, 1) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	close(go[0]);
+	close(told[1]);
+	a->go = go[1];
+	a->efd = -1;
+	if (read(told[0], &efd, sizeof(efd)) == sizeof(efd) && efd >= 0)
+		a->efd = take_descriptor(a->pid, efd);
+	close(told[0]);
+	return a->efd >= 0;
+}
+
+static int armer_end(struct armer *a)
+{
+	int status = -1;
+
+	close(a->go);
+	waitpid(a->pid, &status, 0);
+	return status;
+}
+
+/* Rule: when who armed exits the handler is lost, whoever has the descriptor. */
+TEST(armer_exits)
+{
+	int fd = hp_new(HP, 1, 0);
+	struct armer a;
+
+	ASSERT_TRUE(armer_start(&a, fd));
+	EXPECT_EQ(hp_stats(fd).out_mode, HUGEPOST_MODE_ARMED);
+	EXPECT_EQ(armer_end(&a), 0);
+	EXPECT_EQ(hp_stats(fd).out_mode, HUGEPOST_MODE_LOST);
+	close(a.efd);
+	close(fd);
+}
+
+/* Rule: a process that reads is the handler from then on, and who armed is not. */
+TEST(reader_takes_over)
+{
+	struct hugepost_event event;
+	int fd = hp_new(HP, 1, 0);
+	struct armer a;
+	pid_t reader;
+	int status;
+
+	ASSERT_TRUE(armer_start(&a, fd));
+	EXPECT_EQ(hp_read_event(a.efd, &event), -EAGAIN);
+	EXPECT_EQ(armer_end(&a), 0);
+	EXPECT_EQ(hp_stats(fd).out_mode, HUGEPOST_MODE_ARMED);
+
+	reader = fork();
+	if (!reader)
+		_exit(hp_read_event(a.efd, &event) != -EAGAIN);
+	EXPECT_EQ(waitpid(reader, &status, 0), reader);
+	EXPECT_EQ(status, 0);
+	EXPECT_EQ(hp_stats(fd).out_mode, HUGEPOST_MODE_LOST);
+	close(a.efd);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN
