@@ -3,7 +3,8 @@
 #
 # Kernels that look for bugs, built out of a packaged source: NAME-debug, and
 # NAME-kcsan for data races, NAME-kmsan for uses of what was never written, with
-# the configurations that are in selftests/debug.
+# the configurations that are in selftests/debug: vm.config, that of the release if
+# it has one, and that of the kind.
 # To be sourced after lib.sh, apt.sh and kernels.sh.
 #
 # $CACHE/kernels/NAME-debug holds, besides version, vmlinuz, kdir and root,
@@ -24,7 +25,12 @@ debug_source() {
 
 # debug_config NAME
 debug_config() {
-	cat "$TOP/selftests/debug/vm.config" "$TOP/selftests/debug/${1##*-}.config"
+	local part
+
+	for part in vm "${1%%-*}" "${1##*-}"; do
+		part=$TOP/selftests/debug/$part.config
+		[ ! -e "$part" ] || cat "$part"
+	done
 }
 
 debug_kernel_is_ready() {
