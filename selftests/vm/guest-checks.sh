@@ -16,10 +16,10 @@ TROUBLE+='|stuck|blocked for more than|rcu.*stall|Killed process'
 
 # What tests cause, as sed(1) takes it out: they try to take memory away that an
 # object has, let a process of this name use all memory up, and let allocations
-# fail, those of kmemleak, too.
+# fail, those of kmemleak, too. A report's process may be a test named leak.
 EXPECTED='/page dumped because: unmovable page$/d'
 EXPECTED+=';/ invoked oom-killer: /,/<\/TASK>/d;/Killed process [0-9]* (hog)/d'
-EXPECTED+=';/kmemleak: Cannot allocate /d'
+EXPECTED+=';/kmemleak: Cannot allocate /d;/ PID: [0-9]* Comm: leak /d'
 
 # All that the kernel wrote, beside the module.
 kernel_log=${module%/*}/${0##*/}.log
