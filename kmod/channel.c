@@ -201,7 +201,6 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 	unsigned int first = (e->offset >> PAGE_SHIFT) % HP_SUBS;
 	bool zero = e->flags & HUGEPOST_FILL_ZERO;
 	struct hp_object *obj = ctx->obj;
-	struct hp_leftover left = {};
 	unsigned int sub = first;
 	struct hp_hostpage *hp;
 	int ret = 0;
@@ -212,6 +211,8 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 
 	pagefault_disable();
 	do {
+		struct hp_leftover left = {};
+
 		hp_stall("fill-hold");
 		spin_lock(&hp->lock);
 		if (hp_channel_reset_since(ctx->ch, ctx->generation))
@@ -225,10 +226,10 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 		if (hp_hostpage_complete(hp))
 			hp_hostpage_settle(obj, hp, &left);
 		spin_unlock(&hp->lock);
+		hp_leftover_free(obj, &left);
 	} while (!ret && e->len && sub < HP_SUBS && !need_resched());
 	pagefault_enable();
 
-	hp_leftover_free(obj, &left);
 	if (sub > first)
 		hp_hostpage_announce(obj, hidx * HP_SUBS + first,
 				     hidx * HP_SUBS + sub);
@@ -239,8 +240,8 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 		ret = 0;
 	if (fatal_signal_pending(current))
 		ret = -EINTR;
-	if (ret)
-		hp_hostpage_tidy(obj, hp);
+	if (ret) /* empty again, if nothing came of what was prepared */
+		hp_discard_hostpage(obj, hp, hidx, 0, 0);
 	cond_resched();
 	return ret;
 }

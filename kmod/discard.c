@@ -53,17 +53,18 @@ static struct folio *hp_discard_lock(struct hp_hostpage *hp)
 }
 
 /*
- * Makes [first, end) of a host page missing. Returns how many target pages were
- * present, or -EAGAIN.
+ * Makes [first, end) of a host page missing, which may be nothing, and takes off
+ * what it does not need then. Returns how many target pages were present, or
+ * -EAGAIN.
  *
  * A page-fault handler maps a target page under the folio's lock, having found
  * it present: with that lock held until all mappings are gone, none comes back.
  * A channel that fills the target page meanwhile fills it after the discard,
  * and a guest that still has it mapped owns it already.
  */
-static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
-			       unsigned long hidx, unsigned int first,
-			       unsigned int end)
+int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
+			unsigned long hidx, unsigned int first,
+			unsigned int end)
 {
 	pgoff_t base = hidx * HP_SUBS;
 	DECLARE_BITMAP(gone, HP_SUBS) = {};
@@ -94,6 +95,8 @@ static int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 					    (loff_t)(base + first) << PAGE_SHIFT,
 					    (loff_t)(end - first) << PAGE_SHIFT,
 					    1);
+	}
+	if (nr >= 0) {
 		spin_lock(&hp->lock);
 		hp_hostpage_settle(obj, hp, &left);
 		spin_unlock(&hp->lock);
@@ -123,7 +126,10 @@ static int hp_discard_in(struct hp_object *obj, struct hp_hostpage *hp,
 	return ret;
 }
 
-/* The first host page from @hidx on with a present target page, or one behind. */
+/*
+ * The first host page from @hidx on that is not empty, or one behind. One that
+ * another DISCARD has cleared is not as long as it may still be mapped.
+ */
 static unsigned long hp_next_populated(struct hp_object *obj,
 				       unsigned long hidx, pgoff_t end)
 {
@@ -134,7 +140,7 @@ static unsigned long hp_next_populated(struct hp_object *obj,
 	for (; c < obj->nr_chunks && c * HP_CHUNK * HP_SUBS < end; c++, i = 0) {
 		chunk = READ_ONCE(obj->chunks[c]);
 		for (; chunk && i < HP_CHUNK; i++)
-			if (READ_ONCE(chunk->pages[i].nr_present))
+			if (READ_ONCE(chunk->pages[i].state) != HP_EMPTY)
 				return c * HP_CHUNK + i;
 	}
 	return obj->nr_hostpages;

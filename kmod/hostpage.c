@@ -81,17 +81,6 @@ void hp_hostpage_wake(struct hp_object *obj, pgoff_t first, pgoff_t end)
 	hp_wake_range(obj, first, end);
 }
 
-/* Empty again, if nothing came of what was prepared. */
-void hp_hostpage_tidy(struct hp_object *obj, struct hp_hostpage *hp)
-{
-	struct hp_leftover left = {};
-
-	spin_lock(&hp->lock);
-	hp_hostpage_settle(obj, hp, &left);
-	spin_unlock(&hp->lock);
-	hp_leftover_free(obj, &left);
-}
-
 /*
  * Makes an empty host page zero: no memory, no copy. False if it is not empty.
  */

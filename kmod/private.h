@@ -339,7 +339,6 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 			     unsigned long hidx, struct folio *own,
 			     struct hp_bits **bits);
-void hp_hostpage_tidy(struct hp_object *obj, struct hp_hostpage *hp);
 
 /* What a host page held and must be freed once its lock is dropped. */
 struct hp_leftover {
@@ -399,6 +398,9 @@ static inline bool hp_hostpage_present(const struct hp_hostpage *hp,
 }
 
 /* discard.c */
+int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
+			unsigned long hidx, unsigned int first,
+			unsigned int end);
 int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd);
 
 /* channel.c */
@@ -412,7 +414,8 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /*
  * Of a fault that INSTALL or COLLAPSE takes, and without FAULT_FLAG_USER of no
- * other: nobody touches the page, so that a missing one stays missing.
+ * other that the CPU or KVM takes: nobody touches the page, so that one without
+ * memory is left alone.
  */
 #define HP_FAULT_INSTALL FAULT_FLAG_INSTRUCTION
 
