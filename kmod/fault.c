@@ -10,6 +10,7 @@
 #include <linux/file.h>
 #include <linux/hash.h>
 #include <linux/sched/signal.h>
+#include <linux/userfaultfd_k.h>
 
 #include "private.h"
 #include "hugepost_trace.h"
@@ -320,6 +321,8 @@ static int hp_fault_materialise(struct hp_object *obj, struct vm_fault *vmf,
 
 static vm_fault_t hp_fault(struct vm_fault *vmf)
 {
+	const bool touch = (vmf->flags & (FAULT_FLAG_USER | HP_FAULT_INSTALL)) !=
+			   HP_FAULT_INSTALL;
 	struct hp_object *obj = vmf->vma->vm_file->private_data;
 	unsigned long hidx = hp_pgoff_to_hidx(vmf->pgoff);
 	unsigned int sub = vmf->pgoff % HP_SUBS;
@@ -348,11 +351,9 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 			folio_put(folio);
 			continue;
 		}
-		if (found == HP_LOOKUP_ZERO)
+		if (found == HP_LOOKUP_ZERO && touch)
 			err = hp_fault_materialise(obj, vmf, hp, hidx);
-		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED &&
-			 (vmf->flags & (FAULT_FLAG_USER | HP_FAULT_INSTALL)) !=
-			 HP_FAULT_INSTALL)
+		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED && touch)
 			err = hp_fault_zero(obj, hidx, sub);
 		else
 			return hp_fault_wait(obj, vmf);
@@ -378,7 +379,9 @@ static vm_fault_t __maybe_unused hp_huge_fault(struct vm_fault *vmf,
 	struct folio *folio;
 	enum hp_lookup found;
 
+	/* The core splits an entry that userfaultfd has write-protected. */
 	if (order != HP_HOST_ORDER || hidx >= obj->nr_hostpages ||
+	    userfaultfd_huge_pmd_wp(vmf->vma, *vmf->pmd) ||
 	    !hp_vma_suits_huge(vmf->vma, vmf->address))
 		return ret;
 
