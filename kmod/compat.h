@@ -90,7 +90,7 @@ static inline vm_fault_t hp_compat_map_huge(struct vm_fault *vmf,
 	 * our folio's; a write would warn of it. Without, the new entry is
 	 * writable where the mapping is, and dirtied by the CPU.
 	 */
-	bool write = vmf->flags & FAULT_FLAG_WRITE && !pmd_none(*vmf->pmd);
+	bool write = vmf->flags & FAULT_FLAG_WRITE && pmd_trans_huge(*vmf->pmd);
 
 	return vmf_insert_folio_pmd(vmf, folio, write);
 }
