@@ -7,7 +7,7 @@
 
 # Lines of the kernel's log that no test may cause. Names of tests do not get in
 # the way: only the kernel writes here, but for marks of this script.
-TROUBLE='WARNING:|BUG:|Oops|general protection|invalid opcode|Call Trace'
+TROUBLE='WARNING:|BUG:|BUG [a-z]|Oops|general protection|invalid opcode|Call Trace'
 TROUBLE+='|possible recursive locking|circular locking|inconsistent lock state'
 TROUBLE+='|suspicious RCU|sleeping function called|scheduling while atomic'
 TROUBLE+='|[Bb]ad page|[Bb]ad rss|page dumped|refcount_t|list_(add|del) corruption'
@@ -30,12 +30,30 @@ TOLERANCE=1024
 # What the kernel tells of each page's owner.
 OWNERS=/sys/kernel/debug/page_owner_stacks
 
-# Prints what the kernel wrote since the last call, if it is trouble. A data race
-# is, if one of its two sides is in the module: the kernel has some of its own.
+# A data race is trouble if one of its two sides is in the module, or in what the
+# module calls: the kernel has some of its own.
+only_own_races() {
+	awk '
+		function tell() { if (title && own) print title; title = "" }
+		/BUG: KCSAN: / { tell(); title = $0; own = /\[hugepost\]/; next }
+		/ (read|write).* to 0x.* bytes by / { frames = 3 }
+		frames-- > 0 && /\[hugepost\]/ { own = 1 }
+		/Reported by Kernel Concurrency Sanitizer/ { tell() }
+		{ print }
+		END { tell() }
+	'
+}
+
+# Prints what the kernel wrote since the last call, if it is trouble.
 new_trouble() {
-	dmesg --read-clear | tee -a "$kernel_log" |
-		sed "$EXPECTED"';/KCSAN: /{/\[hugepost\]/!d}' |
-		grep -E "$TROUBLE"
+	local new
+
+	new=$(dmesg --read-clear) || {
+		echo "the kernel's log cannot be read"
+		return
+	}
+	printf '%s\n' "$new" >>"$kernel_log" || echo "cannot write $kernel_log"
+	only_own_races <<<"$new" | sed "$EXPECTED" | grep -E "$TROUBLE"
 }
 
 # check NAME COMMAND...: one TAP line.
@@ -55,22 +73,24 @@ check() {
 }
 
 log_is_clean() {
-	! new_trouble || {
-		echo "see $kernel_log"
+	local trouble
+
+	trouble=$(new_trouble)
+	[ -z "$trouble" ] || {
+		printf '%s\n' "$trouble" "see $kernel_log"
 		return 1
 	}
 }
 
-# A pointer may be on its way when it is looked for: only what is unreferenced
-# twice is lost.
+# Only what is unreferenced, and unchanged, from one scan to the next is lost, and
+# what is younger than five seconds is not looked at.
 nothing_leaked() {
 	local leaks=/sys/kernel/debug/kmemleak lost
 
-	echo scan >"$leaks"
-	[ -z "$(<"$leaks")" ] || {
-		sleep 5
-		echo scan >"$leaks"
-	}
+	sleep 6
+	for _ in 1 2 3; do
+		echo scan >"$leaks" || return 1
+	done
 	lost=$(<"$leaks")
 	echo clear >"$leaks"
 	printf '%s' "$lost"
@@ -216,6 +236,7 @@ section() {
 # load and the caches' first growth are over.
 begin_checks() {
 	echo 60 >/proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
+	echo -1 >/proc/sys/kernel/hung_task_warnings 2>/dev/null
 	[ ! -e /sys/kernel/debug/kcsan ] || echo on >/sys/kernel/debug/kcsan
 	new_trouble >/dev/null
 	: >"$kernel_log"
