@@ -22,7 +22,7 @@ KIB = 192 << 10
 DISK = 16 * MIB
 # Copies of the disk's contents that fill most of the guest's memory.
 FILL = 4
-TIMEOUT = 240
+TIMEOUT = 600
 
 ROUND = re.compile(r"guest: round (\d+), (\d+) bad")
 FILLED = re.compile(r"guest: filled (\d+), (\d+) bad")
