@@ -502,6 +502,23 @@ TEST_F(walk, discard_while_half_way)
 	EXPECT_TRUE(page_is(self->mem, SUBS, 0));
 }
 
+/* Rule: what became zeros meanwhile gets no memory: nobody has touched it. */
+TEST_F(walk, zero_fill_while_half_way)
+{
+	struct walk_job job = { .run = variant->run, .fd = self->fd,
+				.mem = self->mem, .length = 2 * HP };
+	struct actor walker;
+
+	ASSERT_TRUE(stall_at("fault-looked"));
+	actor_start(&walker, run_walk, &job);
+	ASSERT_TRUE(stall_reached());
+	EXPECT_EQ(hp_discard(self->fd, 0, HP), SUBS);
+	EXPECT_EQ(hp_fill(self->fd, 0, 0, NULL, HP, HUGEPOST_FILL_ZERO), 0);
+	ASSERT_TRUE(stall_go());
+	EXPECT_EQ(actor_end(&walker), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_zero, 1);
+}
+
 /* What a child process does and its parent looks at. */
 struct shared {
 	struct walk_job job;
