@@ -17,8 +17,8 @@
 # "linux-source-".
 debug_source() {
 	case $1 in
-	6.12-debug | 6.12-kcsan | 6.12-kmsan) echo 'own 6\.12' ;;
-	7-debug | 7-kcsan | 7-kmsan) echo 'next 7\.[0-9]+' ;;
+	6.12-*) echo 'own 6\.12' ;;
+	7-*) echo 'next 7\.[0-9]+' ;;
 	*) die "unknown kernel '$1' (known: 6.12 or 7, -debug, -kcsan or -kmsan)" ;;
 	esac
 }

@@ -67,7 +67,7 @@ kernel_version() {
 # Is it a kernel that looks for bugs (see debug.sh)? It is slower, and needs more
 # memory.
 is_debug() {
-	[[ $1 == *-debug || $1 == *-kcsan || $1 == *-kmsan ]]
+	[[ $1 == *-@(debug|kcsan|kmsan) ]]
 }
 
 # The compiler that a kernel, and modules for it, are built with: only clang knows

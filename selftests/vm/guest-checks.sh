@@ -170,15 +170,13 @@ new_page_owners() {
 	' "$owners_before" - | sort -rn | head
 }
 
-# Huge pages of the module that are in use, but for those with memory errors.
+# Huge pages of the module that are in use, but for those with memory errors. Once
+# it is unloaded its name is in no stack.
 no_huge_page_is_left() {
-	local left
-
-	left=$(page_owners | awk '/ hp_(folio|reserve)_/ && $1 >= 2048')
-	[ "$(awk '{ sum += $1 } END { print sum + 0 }' <<<"$left")" -le "$(bad_pages)" ] || {
-		printf '%s\n' "$left"
-		return 1
-	}
+	page_owners | awk -v bad="$(bad_pages)" '
+		/ hp_(folio|reserve)_/ && $1 >= 2048 { left = left $0 "\n"; sum += $1 }
+		END { if (sum > bad) { printf "%s", left; exit 1 } }
+	'
 }
 
 # KiB of huge pages with memory errors, if each has one.
@@ -243,10 +241,11 @@ begin_checks() {
 	load && unload
 	settle
 	debug_checks=()
+	owner_checks=()
 	[ ! -e /sys/kernel/debug/kmemleak ] || debug_checks+=(nothing_leaked)
 	[ ! -e /proc/lockdep_stats ] || debug_checks+=(lockdep_is_on)
 	[ ! -e "$OWNERS" ] || {
-		debug_checks+=(no_huge_page_is_left)
+		owner_checks+=(no_huge_page_is_left)
 		owners_before=$(mktemp)
 		page_owners >"$owners_before"
 	}
