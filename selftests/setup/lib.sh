@@ -74,7 +74,7 @@ is_debug() {
 # which memory was written.
 kernel_cc() {
 	case $1 in
-	*-kmsan) echo clang-14 ;;
+	*-kmsan) echo clang-16 ;;
 	*) echo gcc ;;
 	esac
 }
