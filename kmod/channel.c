@@ -192,6 +192,21 @@ static bool hp_fill_zero(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
 }
 
 /*
+ * Touches each line of a target page's source: a memory error that is not where
+ * the page begins would otherwise be met again and again, which the kernel takes
+ * a few times and then panics.
+ */
+static int hp_fill_touch(u64 src)
+{
+	unsigned int off = src % L1_CACHE_BYTES, n;
+
+	for (n = 0; n < off + PAGE_SIZE; n += L1_CACHE_BYTES)
+		if (fault_in_readable(u64_to_user_ptr(src - off + n), 1))
+			return -EFAULT;
+	return 0;
+}
+
+/*
  * Does a part of the entry, and maybe of those that follow it, in one host page,
  * with one hold of its lock after the other. What is lacking is got without it.
  */
@@ -235,9 +250,8 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 				     hidx * HP_SUBS + sub);
 	if (ret == -EAGAIN)
 		ret = hp_hostpage_prepare(obj, hp, hidx, zero, &ctx->ch->spare);
-	else if (ret == -EFAULT &&
-		 !fault_in_readable(u64_to_user_ptr(e->src), PAGE_SIZE))
-		ret = 0;
+	else if (ret == -EFAULT)
+		ret = hp_fill_touch(e->src);
 	if (fatal_signal_pending(current))
 		ret = -EINTR;
 	if (ret) /* empty again, if nothing came of what was prepared */
