@@ -98,7 +98,9 @@ int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 	}
 	if (nr >= 0) {
 		spin_lock(&hp->lock);
-		hp_hostpage_settle(obj, hp, &left);
+		/* A folio that came meanwhile is settled with its lock. */
+		if (!hp->staged || hp->folio == folio)
+			hp_hostpage_settle(obj, hp, &left);
 		spin_unlock(&hp->lock);
 	}
 	if (folio) {

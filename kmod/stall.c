@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hugepost: stall points, see stall.h. The parameter takes
+ * hugepost: stall points, see stall.h. Each of two parameters, stall and stall2,
+ * takes
  *
  *	NAME		the next task that comes to the point NAME stops there
  *	NAME SKIP	the same, but the first SKIP that come pass
@@ -20,46 +21,58 @@
 
 #define HP_STALL_SECONDS	120
 
-static DEFINE_SPINLOCK(hp_stall_lock);		/* guards the three below */
-static char hp_stall_name[32];			/* empty: off */
-static unsigned int hp_stall_skip;
-static struct task_struct *hp_stall_task;	/* it stays as long as it is here */
+struct hp_stall {
+	char name[32];			/* empty: off */
+	unsigned int skip;
+	struct task_struct *task;	/* it stays as long as it is here */
+};
+
+static DEFINE_SPINLOCK(hp_stall_lock);		/* guards the two below */
+static struct hp_stall hp_stalls[2];
 
 static DECLARE_WAIT_QUEUE_HEAD(hp_stall_wait);
 
-static void hp_stall_off(void)
+static void hp_stall_off(struct hp_stall *stall)
 {
 	lockdep_assert_held(&hp_stall_lock);
-	hp_stall_name[0] = 0;
-	WRITE_ONCE(hp_stall_task, NULL);
+	stall->name[0] = 0;
+	WRITE_ONCE(stall->task, NULL);
 }
 
-void hp_stall(const char *name)
+/* Stops there, if it is the one that is to. */
+static void hp_stall_in(struct hp_stall *stall, const char *name)
 {
 	bool stop = false;
 
-	might_sleep();
 	spin_lock(&hp_stall_lock);
-	if (!hp_stall_task && !strcmp(name, hp_stall_name))
-		stop = !hp_stall_skip--;
+	if (!stall->task && !strcmp(name, stall->name))
+		stop = !stall->skip--;
 	if (stop)
-		hp_stall_task = current;
+		stall->task = current;
 	spin_unlock(&hp_stall_lock);
 	if (!stop)
 		return;
 
 	wait_event_killable_timeout(hp_stall_wait,
-				    READ_ONCE(hp_stall_task) != current,
+				    READ_ONCE(stall->task) != current,
 				    HP_STALL_SECONDS * HZ);
 	spin_lock(&hp_stall_lock);
-	if (hp_stall_task == current)
-		hp_stall_off();
+	if (stall->task == current)
+		hp_stall_off(stall);
 	spin_unlock(&hp_stall_lock);
+}
+
+void hp_stall(const char *name)
+{
+	might_sleep();
+	hp_stall_in(&hp_stalls[0], name);
+	hp_stall_in(&hp_stalls[1], name);
 }
 
 static int hp_stall_set(const char *value, const struct kernel_param *param)
 {
-	char name[sizeof(hp_stall_name)];
+	struct hp_stall *stall = param->arg;
+	char name[sizeof(stall->name)];
 	unsigned int skip = 0;
 	int ret = 0;
 
@@ -67,13 +80,13 @@ static int hp_stall_set(const char *value, const struct kernel_param *param)
 		return -EINVAL;
 	spin_lock(&hp_stall_lock);
 	if (!strcmp(name, "go")) {
-		ret = hp_stall_task ? 0 : -ESRCH;
-		hp_stall_off();
-	} else if (hp_stall_task) {
+		ret = stall->task ? 0 : -ESRCH;
+		hp_stall_off(stall);
+	} else if (stall->task) {
 		ret = -EBUSY;
 	} else {
-		strscpy(hp_stall_name, name, sizeof(hp_stall_name));
-		hp_stall_skip = skip;
+		strscpy(stall->name, name, sizeof(stall->name));
+		stall->skip = skip;
 	}
 	spin_unlock(&hp_stall_lock);
 	wake_up_all(&hp_stall_wait);
@@ -82,13 +95,14 @@ static int hp_stall_set(const char *value, const struct kernel_param *param)
 
 static int hp_stall_get(char *buf, const struct kernel_param *param)
 {
+	struct hp_stall *stall = param->arg;
 	int len;
 
 	spin_lock(&hp_stall_lock);
-	if (hp_stall_task)
-		len = sprintf(buf, "stopped %d\n", hp_stall_task->pid);
+	if (stall->task)
+		len = sprintf(buf, "stopped %d\n", stall->task->pid);
 	else
-		len = sprintf(buf, hp_stall_name[0] ? "waiting\n" : "off\n");
+		len = sprintf(buf, stall->name[0] ? "waiting\n" : "off\n");
 	spin_unlock(&hp_stall_lock);
 	return len;
 }
@@ -98,5 +112,7 @@ static const struct kernel_param_ops hp_stall_ops = {
 	.get = hp_stall_get,
 };
 
-module_param_cb(stall, &hp_stall_ops, NULL, 0600);
+module_param_cb(stall, &hp_stall_ops, &hp_stalls[0], 0600);
 MODULE_PARM_DESC(stall, "stops a task, for tests; see kmod/stall.c");
+module_param_cb(stall2, &hp_stall_ops, &hp_stalls[1], 0600);
+MODULE_PARM_DESC(stall2, "stops another task");

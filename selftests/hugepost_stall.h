@@ -15,40 +15,54 @@
 #include <sys/syscall.h>
 
 #define PARAMETERS	"/sys/module/hugepost/parameters"
-#define STALL		PARAMETERS "/stall"
+
+/* Each stops one task. */
+#define STALL		"stall"
+#define STALL2		"stall2"
 
 static inline bool stall_exists(void)
 {
-	return !access(STALL, W_OK);
+	return !access(PARAMETERS "/" STALL, W_OK);
 }
 
 /* Stops the next task that comes to the point; "NAME SKIP": but SKIP of them. */
-static inline bool stall_at(const char *point)
+static inline bool stall_in(const char *stall, const char *point)
 {
-	return !write_file(PARAMETERS, "stall", point);
-}
-
-/* Lets it go on; false if none was stopped. */
-static inline bool stall_go(void)
-{
-	return !write_file(PARAMETERS, "stall", "go");
+	return !write_file(PARAMETERS, stall, point);
 }
 
 /* Waits until a task has stopped. */
-static inline bool stall_reached(void)
+static inline bool stall_has(const char *stall)
 {
-	char text[64] = "";
+	char path[64], text[64] = "";
 	unsigned int i;
 	int fd;
 
+	snprintf(path, sizeof(path), PARAMETERS "/%s", stall);
 	for (i = 0; i < 60000 && strncmp(text, "stopped", 7); i++) {
 		usleep(1000);
-		fd = open(STALL, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (read(fd, text, sizeof(text) - 1) < 0)
 			text[0] = 0;
 		close(fd);
 	}
 	return i < 60000;
+}
+
+static inline bool stall_at(const char *point)
+{
+	return stall_in(STALL, point);
+}
+
+static inline bool stall_reached(void)
+{
+	return stall_has(STALL);
+}
+
+/* Lets it go on; false if none was stopped. */
+static inline bool stall_go(void)
+{
+	return stall_in(STALL, "go");
 }
 
 /* A thread that makes one call. */

@@ -31,6 +31,7 @@ FIXTURE_SETUP(memory)
 FIXTURE_TEARDOWN(memory)
 {
 	stall_go();
+	stall_in(STALL2, "go");
 	munmap(self->mem, HP);
 	close(self->fd);
 }
@@ -119,6 +120,39 @@ TEST_F(memory, discard_while_another_has_not_unmapped)
 	EXPECT_EQ(actor_end(&first), 1);
 	EXPECT_EQ(actor_end(&second), 0);
 	EXPECT_EQ(hp_touch(self->mem + PAGE * TP, -1), 0);
+}
+
+/*
+ * Rule: the same where a DISCARD that found no folio to lock goes on while another
+ * one has not unmapped the folio that a FILL got since.
+ */
+TEST_F(memory, discard_of_zeros_while_another_has_not_unmapped)
+{
+	struct range_job zero = { .fd = self->fd, .length = TP };
+	struct range_job page = { .fd = self->fd, .offset = PAGE * TP,
+				  .length = TP };
+	volatile char *byte = self->mem + PAGE * TP + 5;
+	struct actor first, second;
+
+	ASSERT_EQ(hp_fill(self->fd, 0, 0, NULL, TP, HUGEPOST_FILL_ZERO), 0);
+	ASSERT_TRUE(stall_at("discard-cleared"));
+	actor_start(&first, run_discard, &zero);
+	ASSERT_TRUE(stall_reached());
+	ASSERT_EQ(hp_fill_pattern(self->fd, 0, PAGE, 1, 0), 0);
+	EXPECT_TRUE(page_is(self->mem, PAGE, 0));
+	ASSERT_TRUE(stall_in(STALL2, "discard-cleared"));
+	actor_start(&second, run_discard, &page);
+	ASSERT_TRUE(stall_has(STALL2));
+	ASSERT_TRUE(stall_go());
+	EXPECT_EQ(actor_end(&first), 1);
+	EXPECT_EQ(hp_fill(self->fd, 0, PAGE * TP, self->page, TP, 0), 0);
+	*byte = 0x55;
+	ASSERT_TRUE(stall_in(STALL2, "go"));
+	EXPECT_EQ(actor_end(&second), 1);
+	EXPECT_EQ(*byte, 0x55);
+	EXPECT_EQ(hp_bitmap(self->fd, 0, HP, self->bits), 1);
+	*byte = self->page[5];
+	EXPECT_TRUE(page_is(self->mem, PAGE, 1));
 }
 
 TEST_HARNESS_MAIN
