@@ -86,13 +86,10 @@ static inline vm_fault_t hp_compat_map_huge(struct vm_fault *vmf,
 					    struct folio *folio)
 {
 	/*
-	 * A page table that appeared meanwhile (MADV_GUARD_INSTALL) is none of
-	 * our folio's; a write would warn of it. Without, the new entry is
-	 * writable where the mapping is, and dirtied by the CPU.
+	 * Of a write it is not told, since it would warn of a page table that
+	 * appears meanwhile (MADV_GUARD_INSTALL).
 	 */
-	bool write = vmf->flags & FAULT_FLAG_WRITE && pmd_trans_huge(*vmf->pmd);
-
-	return vmf_insert_folio_pmd(vmf, folio, write);
+	return vmf_insert_folio_pmd(vmf, folio, false);
 }
 
 static inline int hp_compat_make_page_table(struct vm_fault *vmf, pte_fn_t fn)

@@ -10,7 +10,6 @@
 #include <linux/file.h>
 #include <linux/hash.h>
 #include <linux/sched/signal.h>
-#include <linux/userfaultfd_k.h>
 
 #include "private.h"
 #include "hugepost_trace.h"
@@ -198,20 +197,23 @@ static int hp_fault_zero(struct hp_object *obj, unsigned long hidx,
 	return ret;
 }
 
-static bool hp_vma_suits_huge(struct vm_area_struct *vma, unsigned long addr)
+/*
+ * Can the host page be mapped by one entry? One that is inserted is as writable
+ * as the mapping: not at all where somebody tracks writes. What is written there
+ * becomes single pages, as the core makes them of shmem's.
+ */
+static bool hp_suits_huge(struct vm_fault *vmf)
 {
-	unsigned long haddr = addr & HPAGE_PMD_MASK;
+	unsigned long haddr = vmf->address & HPAGE_PMD_MASK;
+	struct vm_area_struct *vma = vmf->vma;
 
-	return haddr >= vma->vm_start && haddr + HP_HOST_SIZE <= vma->vm_end &&
+	if (HP_COMPAT_INSERT_PMD && vmf->flags & FAULT_FLAG_WRITE &&
+	    !pte_write(pfn_pte(0, vma->vm_page_prot)))
+		return false;
+	return pmd_none(*vmf->pmd) && haddr >= vma->vm_start &&
+	       haddr + HP_HOST_SIZE <= vma->vm_end &&
 	       IS_ALIGNED((vma->vm_start >> PAGE_SHIFT) - vma->vm_pgoff,
 			  HP_SUBS);
-}
-
-/* None, or (write-protected) of this folio: it can be set to map the folio. */
-static bool __maybe_unused hp_pmd_suits(pmd_t pmd, struct folio *folio)
-{
-	return pmd_none(pmd) ||
-	       (pmd_trans_huge(pmd) && pmd_pfn(pmd) == folio_pfn(folio));
 }
 
 static int hp_no_pte(pte_t *pte, unsigned long addr, void *data)
@@ -228,8 +230,7 @@ static vm_fault_t hp_fault_map(struct hp_object *obj, struct vm_fault *vmf,
 {
 	struct page *page = folio_page(folio, vmf->pgoff % HP_SUBS);
 	bool huge = complete && !folio_test_has_hwpoisoned(folio) &&
-		    pmd_none(*vmf->pmd) &&
-		    hp_vma_suits_huge(vmf->vma, vmf->address);
+		    hp_suits_huge(vmf);
 	vm_fault_t ret = VM_FAULT_LOCKED;
 
 	if (huge)
@@ -379,10 +380,9 @@ static vm_fault_t __maybe_unused hp_huge_fault(struct vm_fault *vmf,
 	struct folio *folio;
 	enum hp_lookup found;
 
-	/* The core splits an entry that userfaultfd has write-protected. */
+	/* The core splits an entry that is there, write-protected. */
 	if (order != HP_HOST_ORDER || hidx >= obj->nr_hostpages ||
-	    userfaultfd_huge_pmd_wp(vmf->vma, *vmf->pmd) ||
-	    !hp_vma_suits_huge(vmf->vma, vmf->address))
+	    !hp_suits_huge(vmf))
 		return ret;
 
 	hp = hp_hostpage_find(obj, hidx);
@@ -393,8 +393,7 @@ static vm_fault_t __maybe_unused hp_huge_fault(struct vm_fault *vmf,
 		goto out_put;
 
 	if (hp_fault_confirm(hp, sub, folio) == HP_LOOKUP_COMPLETE &&
-	    !folio_test_has_hwpoisoned(folio) &&
-	    hp_pmd_suits(*vmf->pmd, folio)) {
+	    !folio_test_has_hwpoisoned(folio)) {
 		atomic64_inc(&obj->count.faults);
 		atomic64_inc(&obj->count.installs_huge);
 		ret = hp_compat_map_huge(vmf, folio);
