@@ -16,10 +16,12 @@ TROUBLE+='|stuck|blocked for more than|rcu.*stall|Killed process'
 
 # What tests cause, as sed(1) takes it out: they try to take memory away that an
 # object has, let a process of this name use all memory up, and let allocations
-# fail, those of kmemleak, too. A report's process may be a test named leak.
+# fail, those of kmemleak, too. A report's process may be a test named leak. Functions
+# on a stack say nothing: what is wrong stands above them.
 EXPECTED='/page dumped because: unmovable page$/d'
 EXPECTED+=';/ invoked oom-killer: /,/<\/TASK>/d;/Killed process [0-9]* (hog)/d'
 EXPECTED+=';/kmemleak: Cannot allocate /d;/ PID: [0-9]* Comm: leak /d'
+EXPECTED+=';/^\[[^]]*\]  *\(? \)\?[A-Za-z0-9_.]*+0x[0-9a-f]*\/0x[0-9a-f]*\( \[.*\]\)\?$/d'
 
 # All that the kernel wrote, beside the module.
 kernel_log=${module%/*}/${0##*/}.log
