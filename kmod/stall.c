@@ -27,7 +27,7 @@ struct hp_stall {
 	struct task_struct *task;	/* it stays as long as it is here */
 };
 
-static DEFINE_SPINLOCK(hp_stall_lock);		/* guards the two below */
+static DEFINE_SPINLOCK(hp_stall_lock);		/* guards hp_stalls */
 static struct hp_stall hp_stalls[2];
 
 static DECLARE_WAIT_QUEUE_HEAD(hp_stall_wait);

@@ -3,8 +3,8 @@
  * hugepost: stall points, for tests that force the order of a race.
  *
  * hp_stall("NAME") is where a task can be stopped, by the module's parameters
- * "stall" and "stall2". All of them are places that may sleep. There are none in a module
- * that is not built with HUGEPOST_STALL=y.
+ * "stall" and "stall2". All of them are places that may sleep. There are none in
+ * a module that is not built with HUGEPOST_STALL=y.
  */
 #ifndef HUGEPOST_STALL_H
 #define HUGEPOST_STALL_H

@@ -44,8 +44,8 @@ static inline uint64_t meminfo_bytes(const char *field)
 	return (uint64_t)kb << 10;
 }
 
-/* The number of the page frame that is mapped at @addr, 0 if there is none. */
-static inline uint64_t frame_of(const char *addr)
+/* What the kernel tells of the page at @addr; 0 if that cannot be read. */
+static inline uint64_t pagemap_entry(const char *addr)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t entry = 0;
@@ -55,7 +55,21 @@ static inline uint64_t frame_of(const char *addr)
 		       sizeof(entry))
 		entry = 0;
 	close(fd);
+	return entry;
+}
+
+/* The number of the page frame that is mapped at @addr, 0 if there is none. */
+static inline uint64_t frame_of(const char *addr)
+{
+	uint64_t entry = pagemap_entry(addr);
+
 	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
+}
+
+/* Was the page at @addr written since /proc/self/clear_refs was? */
+static inline bool soft_dirty(const char *addr)
+{
+	return pagemap_entry(addr) >> 55 & 1;
 }
 
 /*

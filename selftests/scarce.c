@@ -259,10 +259,10 @@ TEST_F(machine, fragmented)
 		rest[taken] = hp_new(HP, 1, HUGEPOST_SETUP_PREALLOC);
 		if (rest[taken] >= 0) {
 			taken++;
-			continue;
+		} else {
+			i++;
+			usleep(100000);
 		}
-		i++;
-		usleep(100000);
 	}
 	ASSERT_LT(taken, ARRAY_SIZE(rest));
 

@@ -123,8 +123,9 @@ TEST_F(memory, discard_while_another_has_not_unmapped)
 }
 
 /*
- * Rule: the same where a DISCARD that found no folio to lock goes on while another
- * one has not unmapped the folio that a FILL got since.
+ * Rule: a DISCARD that found no folio to lock leaves alone the one that a FILL got
+ * since, while another DISCARD has not unmapped it: what the guest writes there is
+ * not lost.
  */
 TEST_F(memory, discard_of_zeros_while_another_has_not_unmapped)
 {
