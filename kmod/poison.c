@@ -49,11 +49,12 @@ static bool hp_poison_object(struct hp_object *obj, unsigned long pfn)
 
 	folio_lock(folio);
 	folio_set_has_hwpoisoned(folio);
-	atomic64_inc(&obj->count.poisoned);
 	unmap_mapping_range(obj->inode->i_mapping,
 			    ((loff_t)hidx << HP_HOST_SHIFT) +
 			    ((loff_t)folio_page_idx(folio, page) << PAGE_SHIFT),
 			    PAGE_SIZE, 1);
+	/* Who sees it finds the page unmapped. */
+	atomic64_inc(&obj->count.poisoned);
 	folio_unlock(folio);
 	folio_put(folio);
 	return true;
