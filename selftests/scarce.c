@@ -125,7 +125,9 @@ TEST_F(limit, each_state)
 
 /*
  * Takes memory until little is left, and after a word from @go all there is,
- * until it is killed for it, before anybody else.
+ * until it is killed for it, before anybody else. No huge pages: of those the
+ * kernel gathers gigabytes before it frees any, and looks for another victim
+ * meanwhile.
  */
 static void __attribute__((noreturn)) take_all(int ready, int go)
 {
@@ -134,7 +136,8 @@ static void __attribute__((noreturn)) take_all(int ready, int go)
 
 	prctl(PR_SET_NAME, "hog");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (write_file("/proc/self", "oom_score_adj", "1000"))
+	if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) ||
+	    write_file("/proc/self", "oom_score_adj", "1000"))
 		_exit(1);
 	for (;;) {
 		if (!told && meminfo_bytes("MemFree") < LEFT) {
