@@ -28,9 +28,10 @@ static int max_int(int a, int b)
 	return a > b ? a : b;
 }
 
+/* At least 1, also on a screen that is too small to show it. */
 static int map_cols(int cols)
 {
-	return cols - LABEL - 2;
+	return max_int(cols - LABEL - 2, 1);
 }
 
 /* Rows that the map can use: no cell is less than a host page. */
@@ -248,7 +249,7 @@ static void draw_keys(struct canvas *canvas, const struct view *view, int hidden
 
 void screen_draw(struct canvas *canvas, const struct view *view, const struct glyphs *glyphs)
 {
-	struct layout layout = lay_out(view, canvas_rows(canvas), canvas_cols(canvas));
+	struct layout layout;
 	int row;
 
 	if (canvas_rows(canvas) < SCREEN_ROWS_MIN || canvas_cols(canvas) < SCREEN_COLS_MIN) {
@@ -256,6 +257,7 @@ void screen_draw(struct canvas *canvas, const struct view *view, const struct gl
 			     SCREEN_COLS_MIN, SCREEN_ROWS_MIN);
 		return;
 	}
+	layout = lay_out(view, canvas_rows(canvas), canvas_cols(canvas));
 	draw_title(canvas, view);
 	row = draw_list(canvas, 1, view, layout.list, glyphs);
 	if (view->objects.nr) {
