@@ -45,6 +45,9 @@ static int wait_for_change(struct events *events, const struct options *options,
 	int err;
 
 	until = deadline < look_at ? deadline : look_at;
+	/* The deadline may have passed since the caller looked at the clock. */
+	if (now >= until)
+		return 0;
 	if (!events) {
 		poll(NULL, 0, (int)((until - now) / 1000000 + 1));
 		return 0;
