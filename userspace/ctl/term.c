@@ -220,7 +220,9 @@ int term_wait(struct term *term, int timeout_ms)
 	if (fds[0].revents)
 		return take_signal(term);
 	if (fds[1].revents & POLLIN)
-		return take_key();
-	/* The terminal is gone. */
-	return fds[1].revents ? TERM_QUIT : TERM_TIME;
+		input = take_key();
+	/* The terminal is gone; its end of file is there to be read, too. */
+	if (input == -EAGAIN && fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))
+		return TERM_QUIT;
+	return fds[1].revents ? input : TERM_TIME;
 }
