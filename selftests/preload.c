@@ -499,6 +499,25 @@ TEST_F(preload, two_objects)
 	munmap(mem2, HP);
 }
 
+/* Rule: after a failed fill no page that is missing is zero, in no range. */
+TEST_F(preload, missing_after_failure)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(uffd_register(self->uffd, self->mem, SIZE,
+					UFFDIO_REGISTER_MODE_MISSING), 0);
+		uffd_zero(self->uffd, self->mem, 2 * HP, NULL);
+		EXPECT_EQ(uffd_copy(self->uffd, self->mem + 2 * HP, NULL, TP,
+				    NULL), -EFAULT);
+		/* The range without them goes with the others, or after. */
+		EXPECT_EQ(uffd_unregister(self->uffd, self->mem + HP,
+					  i ? 3 * HP : HP), 0);
+		EXPECT_EQ(uffd_unregister(self->uffd, self->mem, SIZE), 0);
+		EXPECT_EQ(hp_touch(self->mem + 2 * HP, -1), SIGBUS);
+	}
+}
+
 /* Rule: a second userfaultfd cannot take a registered object over. */
 TEST_F(preload, registered_elsewhere)
 {

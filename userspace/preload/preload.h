@@ -127,6 +127,8 @@ struct hps_object {
 	/* The userfaultfd that arms it, and with what; guarded by hps_lock. */
 	struct hps_uffd *armed_by;
 	struct hps_events *events;
+	/* What went of it lacks pages after a failure; guarded by hps_register_lock. */
+	bool incomplete;
 };
 
 /* A range of addresses that shows an object from @offset on. */

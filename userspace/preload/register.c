@@ -96,6 +96,8 @@ static int add(struct hps_uffd *uffd, struct hps_range *range, bool *first)
 		atomic_fetch_add(&obj->refs, 1);
 		*first = !obj->armed_by;
 		obj->armed_by = uffd;
+		if (*first)
+			obj->incomplete = false;
 	}
 	hps_leave();
 	hps_ranges_put(&gone);
@@ -140,27 +142,39 @@ static bool all_present(const struct hps_range *range)
 }
 
 /*
- * The object of @range has no other range registered. If it stays @mapped it is
- * memory like any other again, but after a failure, where a page that never came
- * must not be zero: then it has lost its handler, as it has for other processes
- * when it is mapped here no more.
+ * After a failure a page that never came must not be zero: the object is to know of
+ * it also if the range that lacks it is not the last one to go.
  */
-static void disarm(const struct hps_range *range, struct hps_uffd *uffd, bool mapped)
+static void note_missing(struct hps_uffd *uffd, const struct hps_ranges *gone)
 {
-	struct hps_events *events = hps_unarm(range->obj, uffd);
+	unsigned int i;
 	bool failed;
 
-	if (!events)
-		return;
 	hps_enter();
 	failed = uffd->failed;
 	hps_leave();
-	if (mapped && (!failed || all_present(range))) {
-		hugepost_object_disarm(range->obj->handle);
-		hps_log(HPS_INFO, "object %llu: disarmed", (unsigned long long)range->obj->id);
+	for (i = 0; failed && i < gone->nr; i++)
+		if (!all_present(&gone->list[i]))
+			gone->list[i].obj->incomplete = true;
+}
+
+/*
+ * The object has no range registered any more. If it stays @mapped it is memory
+ * like any other again, but where pages are missing after a failure: then it has
+ * lost its handler, as it has for other processes when it is mapped here no more.
+ */
+static void disarm(struct hps_object *obj, struct hps_uffd *uffd, bool mapped)
+{
+	struct hps_events *events = hps_unarm(obj, uffd);
+
+	if (!events)
+		return;
+	if (mapped && !obj->incomplete) {
+		hugepost_object_disarm(obj->handle);
+		hps_log(HPS_INFO, "object %llu: disarmed", (unsigned long long)obj->id);
 	} else {
 		hps_log(HPS_WARN, "object %llu: pages that are missing stay so",
-			(unsigned long long)range->obj->id);
+			(unsigned long long)obj->id);
 	}
 	/* A child of fork() may keep its file, which would stay ready for ever. */
 	hps_unwatch(uffd, events->fd);
@@ -179,6 +193,7 @@ static int take_away(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool
 	ret = hps_ranges_remove(&uffd->registered, start, end, gone);
 	hps_leave();
 
+	note_missing(uffd, gone);
 	for (i = 0; i < gone->nr; i++) {
 		const struct hps_range *range = &gone->list[i];
 
@@ -186,7 +201,7 @@ static int take_away(struct hps_uffd *uffd, uintptr_t start, uintptr_t end, bool
 		more = hps_ranges_have(&uffd->registered, range->obj);
 		hps_leave();
 		if (!more)
-			disarm(range, uffd, mapped);
+			disarm(range->obj, uffd, mapped);
 		else
 			hugepost_object_wake(range->obj->handle, range->offset,
 					     range->end - range->start);
