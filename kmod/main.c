@@ -53,7 +53,7 @@ static int hp_open(struct inode *inode, struct file *file)
 	file->private_data = obj;
 	file->f_mapping = obj->inode->i_mapping;
 	/* A guest's writes are no change of the device node. */
-	file->f_mode |= FMODE_NOCMTIME;
+	inode_set_flags(inode, S_NOCMTIME, S_NOCMTIME);
 	return nonseekable_open(inode, file);
 }
 

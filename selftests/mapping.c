@@ -447,6 +447,32 @@ TEST(default_setup)
 	close(fd);
 }
 
+/*
+ * Rule: writes to an object's memory leave the device node's times as they are:
+ * these would tell of one guest to another.
+ */
+TEST(writes_do_not_show_in_the_node)
+{
+	const struct timespec past[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	struct stat st;
+	char *mem;
+	int fd;
+
+	fd = hp_new(2 * HP, 1, 0);
+	ASSERT_GE(fd, 0);
+	mem = hp_map(fd, 0, 2 * HP);
+	ASSERT_NE(mem, MAP_FAILED);
+	ASSERT_EQ(futimens(fd, past), 0);
+	EXPECT_EQ(hp_fill_pattern(fd, 0, 0, 1, 1), 0);
+	EXPECT_EQ(hp_touch(mem, 1), 0);
+	EXPECT_EQ(hp_touch(mem + TP, 1), 0);
+	EXPECT_EQ(hp_touch(mem + HP, 1), 0);
+	ASSERT_EQ(fstat(fd, &st), 0);
+	EXPECT_EQ(st.st_mtim.tv_sec, 1);
+	munmap(mem, 2 * HP);
+	close(fd);
+}
+
 /* Rule: a mapping that is refused sets nothing up. */
 TEST(refused_sets_nothing_up)
 {
