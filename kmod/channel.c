@@ -317,8 +317,8 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 		.entries = u64_to_user_ptr(arg->entries),
 	};
 	struct hp_channel *ch = hp_channel_find(obj, arg->channel);
+	u64 pages, hidx;
 	bool had_spare;
-	u64 pages;
 	int ret;
 
 	if (arg->__reserved || !arg->nr || arg->nr > HUGEPOST_FILL_MAX)
@@ -340,12 +340,14 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 		ch->host_page = HUGEPOST_NO_PAGE;
 	}
 	WRITE_ONCE(ch->known, ctx.generation);
+	hidx = ch->host_page;
 
 	ret = hp_fill_entries(&ctx);
 
 	trace_hugepost_fill(obj, arg, ret);
 	/* All waiters were woken: a good time to stage for the next page. */
-	if (had_spare && !ch->spare)
+	if ((had_spare || ch->host_page != hidx) && !ch->spare &&
+	    !obj->prealloc)
 		ch->spare = hp_folio_alloc(obj, NULL, 0);
 	pages = ch->pages - pages;
 	clear_bit_unlock(0, &ch->busy);

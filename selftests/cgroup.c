@@ -131,6 +131,31 @@ TEST_F(cgroup, fill)
 	EXPECT_EQ(out.out_duplicates, 1);
 }
 
+/*
+ * Rule: a channel that could not set memory aside does so as soon as there is
+ * some, when it gets to another host page; until then it goes on without.
+ */
+TEST_F(cgroup, set_aside)
+{
+	char max[32];
+
+	self->fd = new_in(self->path, 8 * HP, 1, 0);
+	ASSERT_GE(self->fd, 0);
+	EXPECT_EQ(hp_stats(self->fd).out_staging, HP);
+	snprintf(max, sizeof(max), "%llu",
+		 (unsigned long long)charged(self->path) + HP + MIB);
+	ASSERT_EQ(write_file(self->path, "memory.max", max), 0);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 0, 1, 1), 0);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, SUBS, 1, 1), 0);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 2 * SUBS, 1, 1), -ENOMEM);
+	EXPECT_EQ(hp_stats(self->fd).out_staging, 0);
+	ASSERT_EQ(write_file(self->path, "memory.max", "64M"), 0);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, SUBS, 2, 1), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_staging, 0);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 2 * SUBS, 1, 1), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_staging, HP);
+}
+
 /* Rule: the module's own state over the limit is ENOMEM, too, no OOM kill. */
 TEST_F(cgroup, state)
 {
