@@ -7,15 +7,19 @@
 #include "private.h"
 #include "hugepost_trace.h"
 
-/* Gets bits for a complete host page, which has none; -ENOMEM. */
-static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp)
+/*
+ * Gets bits for a complete host page, which has none; -ENOMEM, but not if @all of
+ * it goes.
+ */
+static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp,
+			      bool all)
 {
 	struct hp_bits *bits;
 
 	if (READ_ONCE(hp->nr_present) != HP_SUBS)
 		return 0;
 
-	bits = hp_bits_alloc(obj);
+	bits = hp_bits_alloc(obj, all || obj->prealloc);
 	if (!bits)
 		return -ENOMEM;
 	spin_lock(&hp->lock);
@@ -121,10 +125,13 @@ static int hp_discard_in(struct hp_object *obj, struct hp_hostpage *hp,
 	int ret;
 
 	do {
-		ret = hp_discard_prepare(obj, hp);
+		ret = hp_discard_prepare(obj, hp, end - first == HP_SUBS);
 		if (!ret)
 			ret = hp_discard_hostpage(obj, hp, hidx, first, end);
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN && !fatal_signal_pending(current));
+	/* A folio for what went came meanwhile, and nobody else takes it off. */
+	if (ret > 0 && READ_ONCE(hp->staged) && !READ_ONCE(hp->nr_present))
+		hp_discard_hostpage(obj, hp, hidx, 0, 0);
 	return ret;
 }
 

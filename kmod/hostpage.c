@@ -150,6 +150,7 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 
 	folio->index = hidx * HP_SUBS;
 	folio_lock(folio);
+	hp_stall("materialise");
 	spin_lock(&hp->lock);
 	while (!hp->staged && hp_to_clear(hp, cleared, todo)) {
 		spin_unlock(&hp->lock);
@@ -196,7 +197,7 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 			return -ENOMEM;
 	}
 	if (need_bits) {
-		bits = hp_bits_alloc(obj);
+		bits = hp_bits_alloc(obj, obj->prealloc);
 		if (!bits) {
 			if (folio)
 				hp_folio_free(obj, folio);

@@ -181,19 +181,19 @@ void hp_folio_clear(struct folio *folio, unsigned int sub)
 }
 
 /*
- * Charged as huge pages are. But with PREALLOC nothing may fail any more: there
- * the few bytes come without a charge, beside the huge page that each host page
- * is charged for.
+ * Charged as huge pages are, or NULL. But what @must not fail gets its few bytes
+ * without a charge: with PREALLOC, beside the huge page that each host page is
+ * charged for; or for as long as it takes to give a huge page back.
  */
-struct hp_bits *hp_bits_alloc(struct hp_object *obj)
+struct hp_bits *hp_bits_alloc(struct hp_object *obj, bool must)
 {
 	struct mem_cgroup *old = set_active_memcg(obj->memcg);
 	struct hp_bits *bits;
 
 	bits = kzalloc(sizeof(*bits),
-		       obj->prealloc ? GFP_KERNEL | __GFP_NOFAIL :
-				       GFP_KERNEL_ACCOUNT |
-				       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+		       must ? GFP_KERNEL | __GFP_NOFAIL :
+			      GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+			      __GFP_NOWARN);
 	set_active_memcg(old);
 	if (bits)
 		atomic64_add(sizeof(*bits), &obj->count.metadata);

@@ -308,7 +308,7 @@ void hp_folio_put(struct folio *folio);
 void hp_folio_free(struct hp_object *obj, struct folio *folio);
 void hp_folio_check(struct folio *folio);
 void hp_folio_clear(struct folio *folio, unsigned int sub);
-struct hp_bits *hp_bits_alloc(struct hp_object *obj);
+struct hp_bits *hp_bits_alloc(struct hp_object *obj, bool must);
 void hp_bits_free(struct hp_object *obj, struct hp_bits *bits);
 struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx);
 

@@ -6,6 +6,8 @@
  */
 #include "hugepost_stall.h"
 
+#include <semaphore.h>
+
 #define HOLD	32			/* pages of a FILL's hold of the lock */
 #define PAGE	3			/* the target page that two are about */
 
@@ -124,7 +126,7 @@ TEST_F(memory, discard_while_another_has_not_unmapped)
 
 /*
  * Rule: a DISCARD that found no folio to lock leaves alone the one that a FILL got
- * since, while another DISCARD has not unmapped it: what the guest writes there is
+ * since, until another DISCARD has unmapped it: what the guest writes there is
  * not lost.
  */
 TEST_F(memory, discard_of_zeros_while_another_has_not_unmapped)
@@ -145,15 +147,68 @@ TEST_F(memory, discard_of_zeros_while_another_has_not_unmapped)
 	actor_start(&second, run_discard, &page);
 	ASSERT_TRUE(stall_has(STALL2));
 	ASSERT_TRUE(stall_go());
-	EXPECT_EQ(actor_end(&first), 1);
+	EXPECT_TRUE(actor_waits(&first));
 	EXPECT_EQ(hp_fill(self->fd, 0, PAGE * TP, self->page, TP, 0), 0);
 	*byte = 0x55;
 	ASSERT_TRUE(stall_in(STALL2, "go"));
 	EXPECT_EQ(actor_end(&second), 1);
+	EXPECT_EQ(actor_end(&first), 1);
 	EXPECT_EQ(*byte, 0x55);
 	EXPECT_EQ(hp_bitmap(self->fd, 0, HP, self->bits), 1);
 	*byte = self->page[5];
 	EXPECT_TRUE(page_is(self->mem, PAGE, 1));
+}
+
+/* A DISCARD by a thread that is there before the mmap lock is held. */
+struct told_job {
+	sem_t go;
+	struct range_job range;
+};
+
+static int run_discard_when_told(void *arg)
+{
+	struct told_job *job = arg;
+
+	sem_wait(&job->go);
+	return run_discard(&job->range);
+}
+
+/*
+ * Rule: the folio that a touch brings, while a DISCARD of the zeros is half-way,
+ * is given back: a host page that has become empty keeps no memory.
+ */
+TEST_F(memory, discard_of_zeros_while_a_touch_brings_a_folio)
+{
+	struct told_job job = { .range = { .fd = self->fd, .length = HP } };
+	struct hugepost_event event;
+	struct hugepost_stats before, st;
+	struct hp_toucher waiter;
+	struct actor discarder;
+	int efd;
+
+	ASSERT_EQ(hp_fill(self->fd, 0, 0, NULL, HP, HUGEPOST_FILL_ZERO), 0);
+	efd = hp_arm(self->fd, 0);
+	ASSERT_GE(efd, 0);
+	before = hp_stats(self->fd);
+	sem_init(&job.go, 0, 0);
+	actor_start(&discarder, run_discard_when_told, &job);
+	ASSERT_TRUE(stall_at("materialise"));
+	hp_toucher_start(&waiter, self->mem + PAGE * TP, -1);
+	ASSERT_TRUE(stall_reached());
+	ASSERT_TRUE(stall_in(STALL2, "discard-cleared"));
+	sem_post(&job.go);
+	ASSERT_TRUE(stall_has(STALL2));
+	ASSERT_TRUE(stall_go());
+	ASSERT_EQ(hp_read_event(efd, &event), 0);
+	EXPECT_EQ(event.offset, PAGE * TP);
+	ASSERT_TRUE(stall_in(STALL2, "go"));
+	EXPECT_EQ(actor_end(&discarder), SUBS);
+	st = hp_stats(self->fd);
+	EXPECT_EQ(st.out_empty, 1);
+	EXPECT_EQ(st.out_memory, before.out_memory);
+	EXPECT_EQ(hp_fill(self->fd, 0, PAGE * TP, self->page, TP, 0), 0);
+	EXPECT_EQ(hp_toucher_end(&waiter), (unsigned char)self->page[0]);
+	close(efd);
 }
 
 TEST_HARNESS_MAIN
