@@ -148,7 +148,8 @@ struct hugepost_info {
  *
  * Sets up the object, once. A mmap() of an object that is not set up sets it up
  * with the defaults and a size that covers the mapping. Every channel sets one
- * host page of staging memory aside here, unless PREALLOC makes that needless.
+ * host page of staging memory aside here, unless PREALLOC makes that needless, and
+ * sets one aside anew, if it can be had, whenever it gets to another host page.
  * Memory is charged to the caller's memory cgroup, now and later; a limit that
  * is reached gives ENOMEM and kills nothing.
  *
@@ -183,7 +184,8 @@ struct hugepost_setup {
  * From now on a touch of a missing target page waits and raises an event, to
  * be read from @out_fd. When the last reference to the event descriptor is
  * closed, or the process that last used it (the one that armed, or a later
- * reader) exits, the handler is lost: waiters get SIGBUS.
+ * reader) exits and its descriptor table with it, the handler is lost: waiters
+ * get SIGBUS.
  *
  * Errors: EBUSY the object is armed, or a FILL with REPLACE is under way;
  * EMFILE, ENFILE no descriptor is free.
@@ -264,7 +266,8 @@ struct hugepost_fill_entry {
  *
  * Errors: EBUSY the channel is in use by another thread, or REPLACE on an armed
  * or lost object; ECANCELED the channel was RESET meanwhile; ENOENT no such
- * channel.
+ * channel; EHWPOISON the memory of a target page has an error: DISCARD all of its
+ * host page first.
  */
 struct hugepost_fill {
 	__u32 size;
@@ -340,7 +343,8 @@ struct hugepost_reset {
  * Makes the target pages of the range missing and unmaps them everywhere, also
  * inside a present huge page. A host page's memory is freed with its last
  * target page (kept for the host page with PREALLOC). A FILL under way
- * meanwhile fills before or after it, target page by target page.
+ * meanwhile fills before or after it, target page by target page. Only a part of
+ * a host page can give ENOMEM.
  */
 struct hugepost_discard {
 	__u32 size;
