@@ -14,13 +14,6 @@
 #include "control.h"
 
 /*
- * Reclaim and compaction are tried; then ENOMEM, not the OOM killer, which a
- * huge page is no reason for and which a cgroup's limit would wake, too.
- */
-#define HP_FOLIO_GFP                                                           \
-	(GFP_KERNEL | __GFP_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-
-/*
  * Drops the module's reference. A page with a memory error must not go back to
  * the allocator, which looks for errors in single pages only: it is kept out of
  * use for good.
@@ -57,13 +50,13 @@ static struct folio *hp_folio_try(struct hp_object *obj,
 	struct folio *folio;
 
 	if (obj->node != NUMA_NO_NODE)
-		folio = __folio_alloc_node(HP_FOLIO_GFP, HP_HOST_ORDER,
+		folio = __folio_alloc_node(HP_GFP, HP_HOST_ORDER,
 					   obj->node);
 	else if (vma)
-		folio = hp_compat_vma_alloc_folio(HP_FOLIO_GFP, HP_HOST_ORDER,
+		folio = hp_compat_vma_alloc_folio(HP_GFP, HP_HOST_ORDER,
 						  vma, addr);
 	else
-		folio = folio_alloc(HP_FOLIO_GFP, HP_HOST_ORDER);
+		folio = folio_alloc(HP_GFP, HP_HOST_ORDER);
 	set_active_memcg(old);
 	return folio;
 }
@@ -191,9 +184,7 @@ struct hp_bits *hp_bits_alloc(struct hp_object *obj, bool must)
 	struct hp_bits *bits;
 
 	bits = kzalloc(sizeof(*bits),
-		       must ? GFP_KERNEL | __GFP_NOFAIL :
-			      GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-			      __GFP_NOWARN);
+		       must ? GFP_KERNEL | __GFP_NOFAIL : HP_GFP);
 	set_active_memcg(old);
 	if (bits)
 		atomic64_add(sizeof(*bits), &obj->count.metadata);
@@ -221,9 +212,7 @@ struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 		return hp;
 
 	old = set_active_memcg(obj->memcg);
-	chunk = kzalloc(sizeof(*chunk),
-			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-			__GFP_NOWARN);
+	chunk = kzalloc(sizeof(*chunk), HP_GFP);
 	set_active_memcg(old);
 	if (!chunk)
 		return NULL;

@@ -187,9 +187,6 @@ static int hp_object_stage(struct hp_object *obj)
 
 static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 {
-	/* A limit that is reached is an error, not a kill. */
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-			  __GFP_NOWARN;
 	unsigned int i;
 	int ret;
 
@@ -207,8 +204,9 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 	obj->memcg = get_mem_cgroup_from_mm(current->mm);
 
 	ret = -ENOMEM;
-	obj->chunks = kvcalloc(obj->nr_chunks, sizeof(*obj->chunks), gfp);
-	obj->channels = kvcalloc(obj->nr_channels, sizeof(*obj->channels), gfp);
+	obj->chunks = kvcalloc(obj->nr_chunks, sizeof(*obj->chunks), HP_GFP);
+	obj->channels = kvcalloc(obj->nr_channels, sizeof(*obj->channels),
+				 HP_GFP);
 	if (!obj->chunks || !obj->channels)
 		goto err_free;
 

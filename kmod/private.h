@@ -59,6 +59,13 @@
 #define HP_HOST_ORDER	HPAGE_PMD_ORDER
 #define HP_SUBS		BIT(HP_HOST_SHIFT - PAGE_SHIFT)
 
+/*
+ * Memory for an object. Reclaim and compaction are tried; then ENOMEM, not the OOM
+ * killer, which a huge page is no reason for and which a cgroup's limit would
+ * wake, too.
+ */
+#define HP_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* Largest object: indices of target pages stay far from overflow. */
 #define HP_LENGTH_MAX	BIT_ULL(46)
 
