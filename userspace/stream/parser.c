@@ -356,10 +356,15 @@ static int take_footer(struct parser *p, uint32_t id)
 
 static int take_ram(struct parser *p, uint32_t id, bool last)
 {
+	uint64_t offset = reader_offset(p->reader);
 	int err;
 
 	p->info->ram_sections++;
 	err = ram_records(p);
+	if (!err && last && !p->info->nr_blocks)
+		err = stream_fail(p, offset,
+				  "the section 'ram' ends here: expected the list of RAM blocks "
+				  "before");
 	if (!err)
 		err = take_footer(p, id);
 	if (!err && last) {
