@@ -235,12 +235,15 @@ static int measure_block(struct guest *guest, struct guest_block *block)
 	return count_huge(guest, block);
 }
 
-int guest_measure(struct guest *guest)
+int guest_measure(struct guest *guest, struct stop *stop)
 {
 	uint32_t i;
 	int err = 0;
 
-	for (i = 0; !err && i < guest->nr; i++)
-		err = measure_block(guest, &guest->blocks[i]);
+	for (i = 0; !err && i < guest->nr; i++) {
+		err = stop_check(stop);
+		if (!err)
+			err = measure_block(guest, &guest->blocks[i]);
+	}
 	return err;
 }

@@ -8,6 +8,7 @@
 #include <hugepost.h>
 
 #include "parser.h"
+#include "stop.h"
 
 #define HOST_SHIFT	21
 #define HOST_PAGE	0x200000ULL
@@ -54,8 +55,11 @@ void guest_close(struct guest *guest);
 /* The block of that name, or the biggest one for NULL; NULL: there is none. */
 struct guest_block *guest_find(struct guest *guest, const char *name);
 
-/* Reads the counters; then maps all complete host pages huge, and counts them. */
-int guest_measure(struct guest *guest);
+/*
+ * Reads the counters; then maps all complete host pages huge, and counts them.
+ * -ECANCELED: a signal came.
+ */
+int guest_measure(struct guest *guest, struct stop *stop);
 
 /* Sets guest->problem; returns @err. */
 int guest_problem(struct guest *guest, int err, const char *fmt, ...)

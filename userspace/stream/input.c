@@ -159,7 +159,9 @@ static int open_tcp(struct input *input, const char *where, bool listening)
 		name++;
 	}
 
+	stop_unblock(input->stop);
 	err = getaddrinfo(*name ? name : NULL, colon + 1, &hints, &list);
+	stop_block();
 	if (err)
 		return problem(input, -EINVAL, "'tcp:%s' has no address: %s",
 			       where, gai_strerror(err));

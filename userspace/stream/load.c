@@ -244,9 +244,9 @@ static int run(struct load *load)
 		return err;
 
 	outcome->loaded = true;
-	err = guest_measure(&outcome->guest);
+	err = guest_measure(&outcome->guest, &load->stop);
 	if (err)
-		return device_error(load, err);
+		return err == -ECANCELED ? err : device_error(load, err);
 	outcome->measured = true;
 	return load->options->dump ? compare(load) : 0;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -9,34 +8,66 @@
 
 #include "stop.h"
 
-int stop_init(struct stop *stop)
+static sigset_t stopping(void)
 {
 	sigset_t set;
-	int err;
 
-	stop->failed = -1;
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
+	return set;
+}
+
+int stop_init(struct stop *stop)
+{
+	sigset_t set = stopping();
+	int err;
+
+	stop->seen = false;
+	stop->failed = -1;
+	if (sigprocmask(SIG_BLOCK, &set, &stop->old))
 		return -errno;
 	stop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (stop->signals < 0)
-		return -errno;
+	if (stop->signals < 0) {
+		err = -errno;
+		goto restore;
+	}
 	stop->failed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (stop->failed < 0) {
 		err = -errno;
 		close(stop->signals);
-		return err;
+		goto restore;
 	}
 	return 0;
+
+restore:
+	stop_unblock(stop);
+	return err;
 }
 
 void stop_close(struct stop *stop)
 {
+	struct signalfd_siginfo info;
+
+	/* What was told of has had its effect. */
+	while (stop->seen && read(stop->signals, &info, sizeof(info)) == sizeof(info))
+		;
 	close(stop->signals);
 	close(stop->failed);
+	stop_unblock(stop);
+}
+
+void stop_unblock(const struct stop *stop)
+{
+	sigprocmask(SIG_SETMASK, &stop->old, NULL);
+}
+
+void stop_block(void)
+{
+	sigset_t set = stopping();
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 void stop_fail(struct stop *stop)
@@ -58,8 +89,10 @@ int stop_wait(struct stop *stop, int fd, short events, int timeout_ms)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (fds[0].revents)
+	if (fds[0].revents) {
+		stop->seen = true;
 		return -ECANCELED;
+	}
 	if (fds[1].revents)
 		return -ESHUTDOWN;
 	return n ? 0 : -ETIMEDOUT;

@@ -3,9 +3,14 @@
 #ifndef STREAM_STOP_H
 #define STREAM_STOP_H
 
+#include <signal.h>
+#include <stdbool.h>
+
 struct stop {
 	int signals;	/* a signalfd: SIGINT, SIGTERM, SIGHUP */
 	int failed;	/* an eventfd: readable once a thread has failed */
+	bool seen;	/* a signal was told of */
+	sigset_t old;	/* the mask before */
 };
 
 /*
@@ -13,7 +18,16 @@ struct stop {
  * waiting is done here and no system call ends in the middle.
  */
 int stop_init(struct stop *stop);
+
+/*
+ * From here on the signals have their usual effect again, one that came and
+ * that nobody was told of included.
+ */
 void stop_close(struct stop *stop);
+
+/* The usual effect for as long as a call cannot be made to end by stop_wait(). */
+void stop_unblock(const struct stop *stop);
+void stop_block(void);
 
 /* Says that a thread has failed; from any thread. */
 void stop_fail(struct stop *stop);
