@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -135,6 +137,26 @@ static int open_addresses(struct input *input, struct addrinfo *list, bool liste
 	return err;
 }
 
+/* A peer that is gone without a word is noticed after 30 + 6 x 10 seconds. */
+static int keep_alive(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} settings[] = {
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 30 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 10 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 6 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+		if (setsockopt(fd, settings[i].level, settings[i].name, &settings[i].value,
+			       sizeof(settings[i].value)))
+			return -errno;
+	return 0;
+}
+
 static int open_tcp(struct input *input, const char *where, bool listening)
 {
 	struct addrinfo hints = {
@@ -170,7 +192,8 @@ static int open_tcp(struct input *input, const char *where, bool listening)
 	if (err)
 		return problem(input, err, "cannot %s 'tcp:%s'",
 			       listening ? "get a connection on" : "connect to", where);
-	return 0;
+	err = keep_alive(input->fd);
+	return err ? problem(input, err, "cannot watch the connection to 'tcp:%s'", where) : 0;
 }
 
 static ssize_t read_input(void *ctx, void *buf, size_t len)

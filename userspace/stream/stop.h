@@ -25,7 +25,7 @@ int stop_init(struct stop *stop);
  */
 void stop_close(struct stop *stop);
 
-/* The usual effect for as long as a call cannot be made to end by stop_wait(). */
+/* The usual effect around a call that waits by itself, not in stop_wait(). */
 void stop_unblock(const struct stop *stop);
 void stop_block(void);
 
