@@ -70,12 +70,14 @@ static int on_blocks(void *ctx, const struct stream_block *blocks, uint32_t nr)
 
 	outcome->blocks = calloc(nr, sizeof(*blocks));
 	if (!outcome->blocks)
-		return -ENOMEM;
+		return device_error(load, guest_problem(guest, -ENOMEM,
+							"cannot keep %u RAM blocks", nr));
 	memcpy(outcome->blocks, blocks, nr * sizeof(*blocks));
 	if (options->armed) {
 		err = index_init(&load->index, blocks, nr);
 		if (err)
-			return err;
+			return device_error(load, guest_problem(guest, err,
+								"cannot note which pages come"));
 	}
 	if (options->check)
 		return 0;
@@ -120,6 +122,10 @@ static int on_page(void *ctx, uint32_t block, uint64_t offset, const uint8_t *da
 				 "migrate a stopped guest, or load without --armed",
 				 offset, load->outcome->blocks[block].name);
 			err = -EBADMSG;
+		} else if (err) {
+			guest_problem(&load->outcome->guest, err,
+				      "cannot note more than %" PRIu64 " pages", load->index.nr);
+			err = device_error(load, err);
 		}
 	}
 	return err;
@@ -136,7 +142,8 @@ static int on_skipped(void *ctx, const char *name, uint32_t instance,
 		return 0;
 	list = reallocarray(outcome->sections, outcome->nr_sections + 1, sizeof(*list));
 	if (!list)
-		return -ENOMEM;
+		return device_error(load, guest_problem(&outcome->guest, -ENOMEM,
+							"cannot keep the list of sections"));
 	outcome->sections = list;
 	last = &list[outcome->nr_sections++];
 	snprintf(last->name, sizeof(last->name), "%s", name);
@@ -160,7 +167,8 @@ static void judge(struct load *load, int err)
 	else if (err == -EBADMSG && outcome->error.text[0])
 		outcome->code = EXIT_STREAM;
 	else
-		end_with(outcome, EXIT_STREAM, "cannot read the stream after %" PRIu64 " bytes: %s",
+		end_with(outcome, err == -ENOMEM ? EXIT_DEVICE : EXIT_STREAM,
+			 "cannot read the stream after %" PRIu64 " bytes: %s",
 			 reader_offset(&load->reader), strerror(-err));
 }
 

@@ -59,7 +59,7 @@ static const char argp_doc[] =
 	"tcp:HOST:PORT into hugepost's memory, and report how it went."
 	"\v"
 	"Exit status: 0 all went well; 1 the stream is bad or cannot be read; 2 wrong "
-	"usage; 3 the device failed; 4 the memory differs from the dump; 130 interrupted.";
+	"usage; 3 the device or this host failed; 4 the memory differs from the dump; 130 interrupted.";
 
 static uint64_t parse_number(struct argp_state *state, const char *what,
 			     const char *text, uint64_t min, uint64_t max)
@@ -211,7 +211,7 @@ int main(int argc, char **argv)
 		err = report_text(&options, &outcome);
 	if (err) {
 		fprintf(stderr, "%s: cannot write the report\n", program_invocation_short_name);
-		outcome.code = outcome.code ? outcome.code : EXIT_USAGE;
+		outcome.code = outcome.code ? outcome.code : EXIT_DEVICE;
 	}
 	load_free(&outcome);
 	free(options.ranges);
