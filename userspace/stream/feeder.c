@@ -16,7 +16,7 @@ struct batch {
 	struct guest_block *block;
 	uint32_t nr;
 	uint32_t pages_copied;
-	uint8_t *data;			/* room for the pages, or NULL */
+	uint8_t *data;			/* room for the pages */
 	struct hugepost_fill_entry *entries;
 };
 
@@ -42,7 +42,6 @@ struct feeder {
 	struct guest *guest;
 	struct stop *stop;
 	uint32_t batch;
-	bool stable;
 	uint32_t nr;
 	struct queue queues[];
 };
@@ -63,9 +62,8 @@ static struct batch *alloc_batch(const struct feeder *feeder)
 	if (!batch)
 		return NULL;
 	batch->entries = calloc(feeder->batch, sizeof(*batch->entries));
-	if (!feeder->stable)
-		batch->data = malloc(feeder->batch * TARGET_PAGE);
-	if (!batch->entries || (!feeder->stable && !batch->data)) {
+	batch->data = malloc(feeder->batch * TARGET_PAGE);
+	if (!batch->entries || !batch->data) {
 		free_batch(batch);
 		return NULL;
 	}
@@ -146,7 +144,7 @@ static int start_queue(struct feeder *feeder, uint32_t index)
 }
 
 int feeder_start(struct feeder **feeder, struct guest *guest, uint32_t batch,
-		 bool stable, struct stop *stop)
+		 struct stop *stop)
 {
 	struct feeder *f;
 	uint32_t i;
@@ -158,7 +156,6 @@ int feeder_start(struct feeder **feeder, struct guest *guest, uint32_t batch,
 	f->guest = guest;
 	f->stop = stop;
 	f->batch = batch;
-	f->stable = stable;
 	f->nr = guest->channels;
 	for (i = 0; i < f->nr; i++) {
 		f->queues[i].feeder = f;
@@ -249,7 +246,7 @@ int feeder_page(struct feeder *feeder, uint32_t block, uint64_t offset,
 		batch = get_batch(queue, to);
 		queue->open = batch;
 	}
-	if (data && !feeder->stable) {
+	if (data) {
 		uint8_t *copy = batch->data + batch->pages_copied++ * TARGET_PAGE;
 
 		memcpy(copy, data, TARGET_PAGE);

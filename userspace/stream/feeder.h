@@ -15,12 +15,9 @@
 
 struct feeder;
 
-/*
- * @batch: most entries of one FILL. @stable: the pages' bytes stay where they
- * are until the end, and need not be copied to the queue.
- */
+/* @batch: most entries of one FILL. */
 int feeder_start(struct feeder **feeder, struct guest *guest, uint32_t batch,
-		 bool stable, struct stop *stop);
+		 struct stop *stop);
 
 /*
  * Queues one target page, @data NULL for a zero page; waits if the queue is

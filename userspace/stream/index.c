@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
+#include "format.h"
 #include "index.h"
 
-int index_init(struct index *index, const struct stream_block *blocks, uint32_t nr)
+#define CHUNK_PAGES	4096
+#define CHUNK_BYTES	(CHUNK_PAGES * QEVM_TARGET_PAGE)
+
+int index_init(struct index *index, const struct stream_block *blocks, uint32_t nr,
+	       bool keep)
 {
 	uint32_t i;
 
-	*index = (struct index) { .sorted = true };
+	*index = (struct index) { .sorted = true, .keep = keep };
 	index->seen = calloc(nr, sizeof(*index->seen));
 	if (!index->seen)
 		return -ENOMEM;
@@ -24,8 +31,11 @@ int index_init(struct index *index, const struct stream_block *blocks, uint32_t 
 
 void index_free(struct index *index)
 {
-	uint32_t i;
+	uint64_t i;
 
+	for (i = 0; i < index->nr_chunks; i++)
+		munmap(index->chunks[i], CHUNK_BYTES);
+	free(index->chunks);
 	for (i = 0; i < index->nr_blocks; i++)
 		free(index->seen[i]);
 	free(index->seen);
@@ -46,6 +56,40 @@ static int grow(struct index *index)
 	return 0;
 }
 
+static int add_chunk(struct index *index)
+{
+	uint8_t **chunks;
+	void *chunk;
+
+	chunks = reallocarray(index->chunks, index->nr_chunks + 1, sizeof(*chunks));
+	if (!chunks)
+		return -ENOMEM;
+	index->chunks = chunks;
+	chunk = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (chunk == MAP_FAILED)
+		return -errno;
+	index->chunks[index->nr_chunks++] = chunk;
+	return 0;
+}
+
+/* Puts a copy's address into *@data. */
+static int keep_page(struct index *index, const uint8_t **data)
+{
+	uint8_t *copy;
+	int err;
+
+	if (index->kept == index->nr_chunks * CHUNK_PAGES) {
+		err = add_chunk(index);
+		if (err)
+			return err;
+	}
+	copy = index->chunks[index->nr_chunks - 1] +
+	       index->kept++ % CHUNK_PAGES * QEVM_TARGET_PAGE;
+	*data = memcpy(copy, *data, QEVM_TARGET_PAGE);
+	return 0;
+}
+
 int index_add(struct index *index, uint32_t block, uint64_t offset, const uint8_t *data)
 {
 	uint64_t page = offset >> 12, key = (uint64_t)block << 32 | page;
@@ -58,6 +102,11 @@ int index_add(struct index *index, uint32_t block, uint64_t offset, const uint8_
 		return -EFBIG;
 	if (index->nr == index->room) {
 		err = grow(index);
+		if (err)
+			return err;
+	}
+	if (data && index->keep) {
+		err = keep_page(index, &data);
 		if (err)
 			return err;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where each target page of the guest is in a stream that is in memory. */
+/* The target pages that a stream brought: which, and what is in them. */
 #ifndef STREAM_INDEX_H
 #define STREAM_INDEX_H
 
@@ -19,6 +19,9 @@ struct index {
 	uint64_t **seen;	/* for each block, one bit a target page */
 	uint32_t nr_blocks;
 	bool sorted;
+	bool keep;		/* the pages' bytes, too */
+	uint8_t **chunks;	/* where they are kept */
+	uint64_t kept, nr_chunks;
 };
 
 static inline uint32_t index_block(const struct index_page *page)
@@ -31,7 +34,9 @@ static inline uint64_t index_offset(const struct index_page *page)
 	return (page->key & UINT32_MAX) << 12;
 }
 
-int index_init(struct index *index, const struct stream_block *blocks, uint32_t nr);
+/* With @keep, the pages' bytes are copied; else a page's ->data is not to be used. */
+int index_init(struct index *index, const struct stream_block *blocks, uint32_t nr,
+	       bool keep);
 void index_free(struct index *index);
 
 /* -EEXIST: the page is there already; -EFBIG: too many pages; -ENOMEM. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,8 +17,6 @@
 #include "input.h"
 
 #define BUFFER_BYTES	(1024 * 1024)
-/* Most bytes of one read(), so that a signal is seen between two. */
-#define READ_MAX	(8 * 1024 * 1024)
 
 static int problem(struct input *input, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -206,53 +203,13 @@ static ssize_t read_input(void *ctx, void *buf, size_t len)
 		err = stop_wait(input->stop, input->fd, POLLIN, -1);
 		if (err)
 			return err;
-		n = read(input->fd, buf, len < READ_MAX ? len : READ_MAX);
+		n = read(input->fd, buf, len);
 	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
 	return n < 0 ? -errno : n;
 }
 
-/* Makes room for at least one more byte than input->held. */
-static int make_room(struct input *input)
-{
-	size_t room = input->room ? 2 * input->room : input->length + BUFFER_BYTES;
-	void *map;
-
-	if (input->held < input->room)
-		return 0;
-	if (!input->room)
-		map = mmap(NULL, room, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	else
-		map = mremap(input->map, input->room, room, MREMAP_MAYMOVE);
-	if (map == MAP_FAILED)
-		return -errno;
-	input->map = map;
-	input->room = room;
-	return 0;
-}
-
-/* Brings all of the stream into memory. */
-static int gather(struct input *input, struct progress *progress)
-{
-	ssize_t n;
-	int err;
-
-	for (;;) {
-		err = make_room(input);
-		if (err)
-			return problem(input, err, "cannot keep the stream in memory");
-		n = read_input(input, input->map + input->held, input->room - input->held);
-		if (n < 0)
-			return problem(input, n, "cannot read the stream");
-		if (!n)
-			return 0;
-		input->held += n;
-		progress_update(progress, input->held, input->length, 0);
-	}
-}
-
 int input_open(struct input *input, const char *where, bool listening,
-	       bool whole, struct stop *stop, struct progress *progress)
+	       struct stop *stop)
 {
 	struct stat st;
 	int err = 0;
@@ -283,8 +240,6 @@ int input_open(struct input *input, const char *where, bool listening,
 		err = problem(input, -EISDIR, "cannot read '%s'", where);
 	if (!err && S_ISREG(st.st_mode))
 		input->length = st.st_size;
-	if (!err && whole)
-		err = gather(input, progress);
 	if (err)
 		input_close(input);
 	return err;
@@ -292,19 +247,12 @@ int input_open(struct input *input, const char *where, bool listening,
 
 int input_reader(struct input *input, struct reader *reader)
 {
-	if (input->map) {
-		reader_init_memory(reader, input->map, input->held);
-		return 0;
-	}
 	return reader_init_callback(reader, read_input, input, BUFFER_BYTES);
 }
 
 void input_close(struct input *input)
 {
-	if (input->map)
-		munmap(input->map, input->room);
 	if (input->fd >= 0)
 		close(input->fd);
-	input->map = NULL;
 	input->fd = -1;
 }

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "progress.h"
 #include "reader.h"
 #include "stop.h"
 
@@ -14,20 +13,17 @@ struct input {
 	struct stop *stop;
 	int fd;
 	uint64_t length;	/* bytes, 0 if not known before the end */
-	uint8_t *map;		/* the whole stream, or NULL */
-	size_t held, room;	/* bytes of it that came, and that have room */
 	char problem[256];	/* after an error: what could not be done */
 };
 
 /*
  * Opens @where: a path, "-", "unix:PATH" or "tcp:HOST:PORT" ("tcp:[ADDR]:PORT").
- * With @listening, a socket is bound and one connection is waited for. With
- * @whole, the stream is brought into memory entirely before this returns.
+ * With @listening, a socket is bound and one connection is waited for.
  * After an error, input->problem says what failed; -EINVAL: @where is no
  * address; -ECANCELED: a signal came.
  */
 int input_open(struct input *input, const char *where, bool listening,
-	       bool whole, struct stop *stop, struct progress *progress);
+	       struct stop *stop);
 
 /* A reader for the opened input. */
 int input_reader(struct input *input, struct reader *reader);

@@ -74,7 +74,7 @@ static int on_blocks(void *ctx, const struct stream_block *blocks, uint32_t nr)
 							"cannot keep %u RAM blocks", nr));
 	memcpy(outcome->blocks, blocks, nr * sizeof(*blocks));
 	if (options->armed) {
-		err = index_init(&load->index, blocks, nr);
+		err = index_init(&load->index, blocks, nr, !options->check);
 		if (err)
 			return device_error(load, guest_problem(guest, err,
 								"cannot note which pages come"));
@@ -94,8 +94,7 @@ static int on_blocks(void *ctx, const struct stream_block *blocks, uint32_t nr)
 	}
 	if (options->armed)
 		return 0;
-	err = feeder_start(&load->feeder, guest, options->batch,
-			   reader_is_stable(&load->reader), &load->stop);
+	err = feeder_start(&load->feeder, guest, options->batch, &load->stop);
 	return err ? device_error(load, err) : 0;
 }
 
@@ -287,9 +286,7 @@ void load_run(const struct options *options, struct outcome *outcome)
 	}
 	progress_init(&load.progress, options->check || options->armed ?
 		      "reading" : "loading", options->quiet);
-	err = input_open(&load.input, options->stream, options->listening,
-			 options->armed && !options->check, &load.stop, &load.progress);
-	progress_end(&load.progress);
+	err = input_open(&load.input, options->stream, options->listening, &load.stop);
 	if (err == -ECANCELED) {
 		end_with(outcome, EXIT_SIGNAL, "interrupted");
 	} else if (err) {

@@ -2,9 +2,9 @@
 /*
  * A source of bytes that knows how far it is: what the parser reads from.
  *
- * Either the whole input is in memory (a mapped file), and every pointer stays
- * valid as long as that memory does, or it comes through a callback into a
- * buffer of the reader's own, and a pointer is valid until the next call.
+ * Either the whole input is in memory, and every pointer stays valid as long as
+ * that memory does, or it comes through a callback into a buffer of the reader's
+ * own, and a pointer is valid until the next call.
  */
 #ifndef STREAM_READER_H
 #define STREAM_READER_H
@@ -35,12 +35,6 @@ struct reader {
 void reader_init_memory(struct reader *r, const void *data, size_t len);
 int reader_init_callback(struct reader *r, reader_fn read, void *ctx, size_t size);
 void reader_free(struct reader *r);
-
-/* True if pointers stay valid after the next call. */
-static inline bool reader_is_stable(const struct reader *r)
-{
-	return !r->buffer;
-}
 
 /* Offset in the input of the next byte. */
 static inline uint64_t reader_offset(const struct reader *r)
