@@ -79,10 +79,54 @@ static int open_object(struct guest *guest, struct guest_block *block)
 	return 0;
 }
 
+static uint64_t object_size(const struct stream_block *block)
+{
+	return (block->length + HOST_PAGE - 1) & ~(HOST_PAGE - 1);
+}
+
+static uint32_t object_channels(const struct guest *guest, const struct stream_block *block)
+{
+	uint64_t pages = object_size(block) >> HOST_SHIFT;
+
+	return !guest->all_channels && pages < guest->channels ? pages : guest->channels;
+}
+
+uint64_t guest_memory(const struct guest *guest, const struct stream_block *blocks,
+		      uint32_t nr)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	/* What the parser lets through cannot overflow. */
+	for (i = 0; i < nr; i++)
+		sum += object_size(&blocks[i]) +
+		       object_channels(guest, &blocks[i]) * HOST_PAGE;
+	return sum;
+}
+
+int guest_available(struct guest *guest, uint64_t *bytes)
+{
+	uint64_t kib;
+	char line[256];
+	int err = -ENODATA;
+	FILE *meminfo;
+
+	meminfo = fopen("/proc/meminfo", "re");
+	if (!meminfo)
+		return guest_problem(guest, -errno, "cannot open /proc/meminfo");
+	while (err && fgets(line, sizeof(line), meminfo)) {
+		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1) {
+			*bytes = kib << 10;
+			err = 0;
+		}
+	}
+	fclose(meminfo);
+	return err ? guest_problem(guest, err, "no MemAvailable in /proc/meminfo") : 0;
+}
+
 int guest_open(struct guest *guest, const struct stream_block *blocks, uint32_t nr)
 {
 	struct guest_block *block;
-	uint64_t pages;
 	uint32_t i;
 	int err;
 
@@ -95,11 +139,8 @@ int guest_open(struct guest *guest, const struct stream_block *blocks, uint32_t 
 		block = &guest->blocks[i];
 		memcpy(block->name, blocks[i].name, sizeof(block->name));
 		block->length = blocks[i].length;
-		block->size = (block->length + HOST_PAGE - 1) & ~(HOST_PAGE - 1);
-		pages = block->size >> HOST_SHIFT;
-		block->nr_channels = guest->channels;
-		if (!guest->all_channels && pages < guest->channels)
-			block->nr_channels = pages;
+		block->size = object_size(&blocks[i]);
+		block->nr_channels = object_channels(guest, &blocks[i]);
 		block->channels = calloc(block->nr_channels, sizeof(*block->channels));
 		if (!block->channels)
 			return guest_problem(guest, -ENOMEM, "cannot keep %u channels",

@@ -44,6 +44,16 @@ struct guest {
 };
 
 /*
+ * The most memory that guest_open() and the fill take for the @nr blocks: host
+ * pages, and one more for each channel of each object.
+ */
+uint64_t guest_memory(const struct guest *guest, const struct stream_block *blocks,
+		      uint32_t nr);
+
+/* Memory that the host has to give, by its own estimate. */
+int guest_available(struct guest *guest, uint64_t *bytes);
+
+/*
  * Makes and maps an object for each of the @nr blocks. guest->channels,
  * ->all_channels, ->prealloc and ->device were set before. An object has not
  * more channels than host pages, as each sets one host page aside, unless

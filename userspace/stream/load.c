@@ -60,6 +60,34 @@ static int device_error(struct load *load, int err)
 	return err;
 }
 
+/* The stream's own account of the guest is not to be believed. */
+static int check_memory(struct load *load, const struct stream_block *blocks, uint32_t nr)
+{
+	const struct options *options = load->options;
+	struct outcome *outcome = load->outcome;
+	uint64_t most = options->memory, wanted;
+	uint32_t i;
+	int err;
+
+	wanted = guest_memory(&outcome->guest, blocks, nr);
+	/* Its pages are kept until they are filled. */
+	for (i = 0; options->armed && i < nr; i++)
+		wanted += blocks[i].length;
+	if (!most) {
+		err = guest_available(&outcome->guest, &most);
+		if (err)
+			return device_error(load, err);
+	}
+	if (wanted <= most)
+		return 0;
+	end_with(outcome, EXIT_STREAM,
+		 "the stream wants %" PRIu64 " MiB of memory for its %u RAM blocks: %" PRIu64
+		 " MiB are %s; --memory SIZE allows more",
+		 (wanted + (1 << 20) - 1) >> 20, nr, most >> 20,
+		 options->memory ? "allowed" : "available");
+	return -EDQUOT;
+}
+
 static int on_blocks(void *ctx, const struct stream_block *blocks, uint32_t nr)
 {
 	struct load *load = ctx;
@@ -73,6 +101,11 @@ static int on_blocks(void *ctx, const struct stream_block *blocks, uint32_t nr)
 		return device_error(load, guest_problem(guest, -ENOMEM,
 							"cannot keep %u RAM blocks", nr));
 	memcpy(outcome->blocks, blocks, nr * sizeof(*blocks));
+	if (!options->check) {
+		err = check_memory(load, blocks, nr);
+		if (err)
+			return err;
+	}
 	if (options->armed) {
 		err = index_init(&load->index, blocks, nr, !options->check);
 		if (err)

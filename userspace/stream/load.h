@@ -21,6 +21,7 @@ struct options {
 	size_t nr_ranges;
 	uint32_t channels, readers, batch;
 	uint64_t seed;
+	uint64_t memory;	/* most bytes that the stream may take; 0: what is there */
 	bool check, armed, shuffle, listening, prealloc, json, quiet;
 };
 

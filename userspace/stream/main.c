@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugepost-stream: loads QEMU's migration stream into hugepost's memory. */
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ enum {
 	KEY_DEVICE,
 	KEY_JSON,
 	KEY_LISTEN,
+	KEY_MEMORY,
 	KEY_PREALLOC,
 	KEY_READERS,
 	KEY_SHUFFLE,
@@ -35,6 +37,8 @@ static const struct argp_option argp_options[] = {
 	{ "channels", 'c', "N", 0, "Fill through N channels (1 to 63; 1)", 1 },
 	{ "batch", KEY_BATCH, "N", 0, "At most N ranges in one FILL (1 to 4096; 512)", 1 },
 	{ "device", KEY_DEVICE, "PATH", 0, "The device (" HUGEPOST_DEVICE ")", 1 },
+	{ "memory", KEY_MEMORY, "SIZE", 0,
+	  "Refuse a stream that would take more memory, such as 4G (what is available)", 1 },
 	{ "prealloc", KEY_PREALLOC, NULL, 0, "Allocate all memory before the load", 1 },
 	{ "listen", KEY_LISTEN, NULL, 0,
 	  "Wait for a connection on the socket instead of connecting", 1 },
@@ -58,8 +62,9 @@ static const char argp_doc[] =
 	"Load QEMU's migration stream from a file, standard input (-), unix:PATH or "
 	"tcp:HOST:PORT into hugepost's memory, and report how it went."
 	"\v"
-	"Exit status: 0 all went well; 1 the stream is bad or cannot be read; 2 wrong "
-	"usage; 3 the device or this host failed; 4 the memory differs from the dump; 130 interrupted.";
+	"Exit status: 0 all went well; 1 the stream is bad, too large, or cannot be read; "
+	"2 wrong usage; 3 the device or this host failed; 4 the memory differs from the "
+	"dump; 130 interrupted.";
 
 static uint64_t parse_number(struct argp_state *state, const char *what,
 			     const char *text, uint64_t min, uint64_t max)
@@ -73,6 +78,31 @@ static uint64_t parse_number(struct argp_state *state, const char *what,
 		argp_error(state, "%s '%s': expected a number from %" PRIu64 " to %" PRIu64,
 			   what, text, min, max);
 	return value;
+}
+
+/* Bytes, or with a suffix K, M, G or T. */
+static uint64_t parse_size(struct argp_state *state, const char *what, const char *text)
+{
+	static const char suffixes[] = "KMGT";
+	const char *suffix = NULL;
+	unsigned long long value;
+	unsigned int shift = 0;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*end)
+		suffix = strchr(suffixes, toupper((unsigned char)*end));
+	if (suffix) {
+		shift = 10 * (unsigned int)(suffix - suffixes + 1);
+		end++;
+	}
+	if (errno || !isdigit((unsigned char)*text) || *end || !value ||
+	    value > UINT64_MAX >> shift)
+		argp_error(state, "%s '%s': expected a number of bytes, not 0, or with a suffix "
+			   "K, M, G or T",
+			   what, text);
+	return value << shift;
 }
 
 static void parse_range(struct argp_state *state, struct options *options, const char *text)
@@ -148,6 +178,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_LISTEN:
 		options->listening = true;
+		break;
+	case KEY_MEMORY:
+		options->memory = parse_size(state, "--memory", arg);
 		break;
 	case KEY_PREALLOC:
 		options->prealloc = true;

@@ -7,14 +7,14 @@ _hugepost_stream()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 
 	case $prev in
-	-c | --channels | --batch | --block | --compare-skip | --readers)
+	-c | --channels | --batch | --block | --compare-skip | --memory | --readers)
 		return
 		;;
 	esac
 	if [[ $cur == -* && $prev != --compare && $prev != --device ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--armed --batch --block --channels
 			--check --compare --compare-skip --device --help --json --listen
-			--prealloc --quiet --readers --shuffle --usage --version' -- "$cur")
+			--memory --prealloc --quiet --readers --shuffle --usage --version' -- "$cur")
 	else
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
