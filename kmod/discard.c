@@ -19,7 +19,7 @@ static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 	if (READ_ONCE(hp->nr_present) != HP_SUBS)
 		return 0;
 
-	bits = hp_bits_alloc(obj, all || obj->prealloc);
+	bits = hp_bits_alloc(obj, all);
 	if (!bits)
 		return -ENOMEM;
 	spin_lock(&hp->lock);

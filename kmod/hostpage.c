@@ -197,7 +197,7 @@ int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 			return -ENOMEM;
 	}
 	if (need_bits) {
-		bits = hp_bits_alloc(obj, obj->prealloc);
+		bits = hp_bits_alloc(obj, false);
 		if (!bits) {
 			if (folio)
 				hp_folio_free(obj, folio);

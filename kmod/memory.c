@@ -174,9 +174,10 @@ void hp_folio_clear(struct folio *folio, unsigned int sub)
 }
 
 /*
- * Charged as huge pages are, or NULL. But what @must not fail gets its few bytes
- * without a charge: with PREALLOC, beside the huge page that each host page is
- * charged for; or for as long as it takes to give a huge page back.
+ * Charged as huge pages are, or NULL. But with PREALLOC nothing may fail any more:
+ * there the few bytes come without a charge, beside the huge page that each host
+ * page is charged for; and so they do if they @must, for as long as it takes to
+ * give a huge page back.
  */
 struct hp_bits *hp_bits_alloc(struct hp_object *obj, bool must)
 {
@@ -184,7 +185,8 @@ struct hp_bits *hp_bits_alloc(struct hp_object *obj, bool must)
 	struct hp_bits *bits;
 
 	bits = kzalloc(sizeof(*bits),
-		       must ? GFP_KERNEL | __GFP_NOFAIL : HP_GFP);
+		       must || obj->prealloc ? GFP_KERNEL | __GFP_NOFAIL :
+					       HP_GFP);
 	set_active_memcg(old);
 	if (bits)
 		atomic64_add(sizeof(*bits), &obj->count.metadata);
