@@ -137,14 +137,10 @@ TEST_F(cgroup, fill)
  */
 TEST_F(cgroup, set_aside)
 {
-	char max[32];
-
 	self->fd = new_in(self->path, 8 * HP, 1, 0);
 	ASSERT_GE(self->fd, 0);
 	EXPECT_EQ(hp_stats(self->fd).out_staging, HP);
-	snprintf(max, sizeof(max), "%llu",
-		 (unsigned long long)charged(self->path) + HP + MIB);
-	ASSERT_EQ(write_file(self->path, "memory.max", max), 0);
+	ASSERT_EQ(limit_to_room(self->path, HP + MIB), 0);
 	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 0, 1, 1), 0);
 	EXPECT_EQ(hp_fill_pattern(self->fd, 0, SUBS, 1, 1), 0);
 	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 2 * SUBS, 1, 1), -ENOMEM);

@@ -51,6 +51,16 @@ static inline int enter(const char *dir)
 	return write_file(dir, "cgroup.procs", "0");
 }
 
+/* Leaves the cgroup @room bytes more than what it is charged for now. */
+static inline int limit_to_room(const char *dir, uint64_t room)
+{
+	char max[32];
+
+	snprintf(max, sizeof(max), "%llu",
+		 (unsigned long long)charged(dir) + room);
+	return write_file(dir, "memory.max", max);
+}
+
 /* Sets an object up in the cgroup: its descriptor, or -errno. */
 static inline int new_in(const char *dir, uint64_t length, uint32_t channels,
 			 uint32_t flags)

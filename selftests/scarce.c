@@ -29,8 +29,6 @@ FIXTURE(limit)
 
 FIXTURE_SETUP(limit)
 {
-	char max[32];
-
 	write_file(CGROUP, "cgroup.subtree_control", "+memory");
 	snprintf(self->path, sizeof(self->path), CGROUP "/hugepost-%d",
 		 getpid());
@@ -49,9 +47,7 @@ FIXTURE_SETUP(limit)
 	ASSERT_EQ(hp_fill_pattern(self->fd, 0, HUGE * SUBS, SUBS, 1), 0);
 
 	/* Room for small things; what the channel has ready goes, too. */
-	snprintf(max, sizeof(max), "%llu",
-		 (unsigned long long)charged(self->path) + MIB);
-	ASSERT_EQ(write_file(self->path, "memory.max", max), 0);
+	ASSERT_EQ(limit_to_room(self->path, MIB), 0);
 	ASSERT_EQ(hp_fill(self->fd, 0, SPARE * HP, self->page, TP, 0), 0);
 }
 
