@@ -248,18 +248,13 @@ static int compare(struct load *load)
 {
 	const struct options *options = load->options;
 	struct outcome *outcome = load->outcome;
-	struct guest_block *block;
 	int err;
 
 	progress_end(&load->progress);
 	progress_init(&load->progress, "comparing", options->quiet);
-	block = guest_find(&outcome->guest, options->block);
-	if (!block)
-		return device_error(load, guest_problem(&outcome->guest, -ENODEV,
-							"the guest has no RAM block"));
-	err = compare_dump(&outcome->guest, block, load->dump, options->ranges,
-			   options->nr_ranges, &load->progress, &load->stop,
-			   &outcome->compare);
+	err = compare_dump(&outcome->guest, guest_find(&outcome->guest, options->block),
+			   load->dump, options->ranges, options->nr_ranges,
+			   &load->progress, &load->stop, &outcome->compare);
 	if (err)
 		return err == -ECANCELED ? err : device_error(load, err);
 	outcome->compared = true;
