@@ -153,47 +153,17 @@ const char *event_name(uint32_t kind)
 	return names[kind];
 }
 
-/* Leading digits; @end is what comes behind them. */
-static int digits(const char *text, uint64_t *number, char **end)
-{
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	errno = 0;
-	*number = strtoull(text, end, 10);
-	return -errno;
-}
-
 int parse_number(const char *text, uint64_t *number)
 {
 	char *end;
-	int err = digits(text, number, &end);
 
-	return !err && *end ? -EINVAL : err;
-}
-
-int parse_size(const char *text, uint64_t *bytes)
-{
-	static const char suffixes[] = "KMGT";
-	uint64_t number;
-	const char *suffix;
-	unsigned int shift;
-	char *end;
-	int err = digits(text, &number, &end);
-
-	if (err)
-		return err;
-	if (!*end) {
-		*bytes = number;
-		return 0;
-	}
-	suffix = strchr(suffixes, toupper((unsigned char)*end));
-	if (!suffix || end[1])
+	if (!isdigit((unsigned char)*text))
 		return -EINVAL;
-	shift = 10 * (unsigned int)(suffix - suffixes + 1);
-	if (number > UINT64_MAX >> shift)
-		return -ERANGE;
-	*bytes = number << shift;
-	return 0;
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	if (errno)
+		return -errno;
+	return *end ? -EINVAL : 0;
 }
 
 int parse_seconds(const char *text, uint64_t *ns)

@@ -32,8 +32,6 @@ unsigned int percent(uint64_t part, uint64_t total);
 const char *mode_name(uint32_t mode);
 const char *event_name(uint32_t kind);
 
-/* A number of bytes, with a suffix K, M, G or T or without. 0, -EINVAL or -ERANGE. */
-int parse_size(const char *text, uint64_t *bytes);
 /* Any unsigned number, decimal. 0, -EINVAL or -ERANGE. */
 int parse_number(const char *text, uint64_t *number);
 /* Seconds, perhaps with a fraction. 0, -EINVAL or -ERANGE. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/size.h"
 #include "ctl.h"
 #include "format.h"
 

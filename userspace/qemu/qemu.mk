@@ -7,7 +7,7 @@
 
 QEMU_O := $(O)/qemu
 QEMU := $(O)/hugepost-qemu
-QEMU_OBJS := $(patsubst qemu/%.c,$(QEMU_O)/%.o,$(wildcard qemu/*.c))
+QEMU_OBJS := $(patsubst qemu/%.c,$(QEMU_O)/%.o,$(wildcard qemu/*.c)) $(O)/common/meminfo.o
 QEMU_TEST := $(QEMU_O)/tests/hugepost-qemu
 
 PROGRAMS += $(QEMU)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "../common/meminfo.h"
 #include "guest.h"
 
 int guest_problem(struct guest *guest, int err, const char *fmt, ...)
@@ -106,22 +107,11 @@ uint64_t guest_memory(const struct guest *guest, const struct stream_block *bloc
 
 int guest_available(struct guest *guest, uint64_t *bytes)
 {
-	uint64_t kib;
-	char line[256];
-	int err = -ENODATA;
-	FILE *meminfo;
+	int err = memory_available(bytes);
 
-	meminfo = fopen("/proc/meminfo", "re");
-	if (!meminfo)
-		return guest_problem(guest, -errno, "cannot open /proc/meminfo");
-	while (err && fgets(line, sizeof(line), meminfo)) {
-		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1) {
-			*bytes = kib << 10;
-			err = 0;
-		}
-	}
-	fclose(meminfo);
-	return err ? guest_problem(guest, err, "no MemAvailable in /proc/meminfo") : 0;
+	return err ? guest_problem(guest, err, err == -ENODATA ?
+				   "no MemAvailable in /proc/meminfo" :
+				   "cannot open /proc/meminfo") : 0;
 }
 
 int guest_open(struct guest *guest, const struct stream_block *blocks, uint32_t nr)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hugepost-stream: loads QEMU's migration stream into hugepost's memory. */
 #include <argp.h>
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/size.h"
 #include "report.h"
 
 #define BATCH_DEFAULT	512
@@ -80,29 +80,15 @@ static uint64_t parse_number(struct argp_state *state, const char *what,
 	return value;
 }
 
-/* Bytes, or with a suffix K, M, G or T. */
-static uint64_t parse_size(struct argp_state *state, const char *what, const char *text)
+static uint64_t parse_memory(struct argp_state *state, const char *text)
 {
-	static const char suffixes[] = "KMGT";
-	const char *suffix = NULL;
-	unsigned long long value;
-	unsigned int shift = 0;
-	char *end;
+	uint64_t bytes = 0;
 
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*end)
-		suffix = strchr(suffixes, toupper((unsigned char)*end));
-	if (suffix) {
-		shift = 10 * (unsigned int)(suffix - suffixes + 1);
-		end++;
-	}
-	if (errno || !isdigit((unsigned char)*text) || *end || !value ||
-	    value > UINT64_MAX >> shift)
-		argp_error(state, "%s '%s': expected a number of bytes, not 0, or with a suffix "
+	if (parse_size(text, &bytes) || !bytes)
+		argp_error(state, "--memory '%s': expected a number of bytes, not 0, or with a suffix "
 			   "K, M, G or T",
-			   what, text);
-	return value << shift;
+			   text);
+	return bytes;
 }
 
 static void parse_range(struct argp_state *state, struct options *options, const char *text)
@@ -180,7 +166,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->listening = true;
 		break;
 	case KEY_MEMORY:
-		options->memory = parse_size(state, "--memory", arg);
+		options->memory = parse_memory(state, arg);
 		break;
 	case KEY_PREALLOC:
 		options->prealloc = true;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../../common/size.h"
 #include "format.h"
 #include "rate.h"
 #include "tap.h"
