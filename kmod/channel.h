@@ -1,11 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hugepost: what both ways of a FILL share.
+ * hugepost: a channel, and what both ways of a FILL share.
  */
 #ifndef HUGEPOST_CHANNEL_H
 #define HUGEPOST_CHANNEL_H
 
-#include "private.h"
+#include <linux/cache.h>
+#include <linux/nospec.h>
+#include <linux/uaccess.h>
+
+#include "hostpage.h"
+
+/*
+ * A channel. All fields belong to the thread that holds @busy, but @generation
+ * and @resets, which arm_lock guards. STATS reads the counters without either:
+ * they are word-sized.
+ */
+struct hp_channel {
+	unsigned long busy;	/* bit 0: a FILL is under way */
+	unsigned long replacing; /* a REPLACE is under way; see hp_arm_locked() */
+	unsigned long generation; /* counts RESETs */
+	unsigned long known;	/* generation that @host_page belongs to */
+	struct folio *spare;	/* staging set aside, NULL if PREALLOC */
+	struct hp_hostpage *page; /* of @host_page, or NULL */
+	u64 host_page;		/* hidx filled last, or HUGEPOST_NO_PAGE */
+	u32 host_page_filled;
+	bool all_zero;
+	u64 pages;
+	u64 zero_pages;
+	u64 duplicates;
+	u64 replaced;
+	u64 resets;
+} ____cacheline_aligned_in_smp;
+
+static inline bool hp_channel_reset_since(struct hp_channel *ch,
+					  unsigned long generation)
+{
+	return READ_ONCE(ch->generation) != generation;
+}
 
 static inline struct hp_channel *hp_channel_find(struct hp_object *obj,
 						 u32 index)

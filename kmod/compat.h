@@ -6,7 +6,6 @@
 #define HUGEPOST_COMPAT_H
 
 #include <linux/gfp.h>
-#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 #include <net/genetlink.h>

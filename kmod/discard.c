@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hugepost: target pages that become missing again.
+ * hugepost: target pages that become missing again, or are lost.
+ *
+ * What takes a target page off holds the folio's lock until all mappings of it
+ * are gone.
  */
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
-#include "private.h"
+#include "discard.h"
+#include "hostpage.h"
 #include "hugepost_trace.h"
+#include "stall.h"
 
 /*
  * Gets bits for a complete host page, which has none; -ENOMEM, but not if @all of
@@ -19,7 +25,7 @@ static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 	if (READ_ONCE(hp->nr_present) != HP_SUBS)
 		return 0;
 
-	bits = hp_bits_alloc(obj, all);
+	bits = hp_bits_alloc(&obj->mem, all);
 	if (!bits)
 		return -ENOMEM;
 	spin_lock(&hp->lock);
@@ -29,7 +35,7 @@ static int hp_discard_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 		hp_hostpage_count(obj, hp);
 	}
 	spin_unlock(&hp->lock);
-	hp_bits_free(obj, bits);
+	hp_bits_free(&obj->mem, bits);
 	return 0;
 }
 
@@ -113,7 +119,7 @@ int hp_discard_hostpage(struct hp_object *obj, struct hp_hostpage *hp,
 	}
 	hp_leftover_free(obj, &left);
 	if (nr > 0)
-		hp_hostpage_announce(obj, base + first, base + end);
+		hp_announce(obj, base + first, base + end);
 	return nr;
 }
 
@@ -155,7 +161,7 @@ static unsigned long hp_next_populated(struct hp_object *obj,
 	return obj->nr_hostpages;
 }
 
-int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_discard *arg = &cmd->arg.discard;
 	pgoff_t first, end;
@@ -191,6 +197,48 @@ int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 	trace_hugepost_discard(obj, arg->offset, arg->length, arg->out_pages, 0,
 			       ret);
 	/* A waiter whose event is forgotten has to raise a new one. */
-	hp_hostpage_announce(obj, first, end);
+	hp_announce(obj, first, end);
 	return ret;
 }
+
+/*
+ * Marks and unmaps a page with a memory error, if it is one of the object's. The folio's lock
+ * keeps a fault from mapping the host page by one entry between the two.
+ */
+bool hp_discard_lost(struct hp_object *obj, unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	struct folio *folio = page_folio(page);
+	unsigned long hidx = READ_ONCE(folio->index) / HP_SUBS;
+	struct hp_hostpage *hp;
+	bool ours;
+
+	if (!hp_object_ready(obj) || hidx >= obj->nr_hostpages)
+		return false;
+	hp = hp_hostpage_find(obj, hidx);
+	if (!hp)
+		return false;
+
+	spin_lock(&hp->lock);
+	ours = hp->folio == folio;
+	if (ours)
+		folio_get(folio);
+	spin_unlock(&hp->lock);
+	if (!ours)
+		return false;
+
+	folio_lock(folio);
+	folio_set_has_hwpoisoned(folio);
+	unmap_mapping_range(obj->inode->i_mapping,
+			    ((loff_t)hidx << HP_HOST_SHIFT) +
+			    ((loff_t)folio_page_idx(folio, page) << PAGE_SHIFT),
+			    PAGE_SIZE, 1);
+	/* Who sees it finds the page unmapped. */
+	atomic64_inc(&obj->count.poisoned);
+	folio_unlock(folio);
+	folio_put(folio);
+	return true;
+}
+
+const struct hp_ioctl_op hp_op_discard =
+	HP_OP(DISCARD, hp_discard, struct hugepost_discard, out_pages, 0, true);

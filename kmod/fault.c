@@ -8,55 +8,16 @@
  * at the host page and the entry in the page table.
  */
 #include <linux/file.h>
-#include <linux/hash.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
-#include "private.h"
+#include "compat.h"
+#include "fault.h"
+#include "folio.h"
+#include "hostpage.h"
 #include "hugepost_trace.h"
-
-/* A thread in obj->waitq; woken when its target page changes. */
-struct hp_waiter {
-	struct wait_queue_entry wq;
-	pgoff_t tp;
-};
-
-struct hp_wake_key {
-	pgoff_t first;
-	pgoff_t end;
-};
-
-static int hp_wake_function(struct wait_queue_entry *wq, unsigned int mode,
-			    int sync, void *arg)
-{
-	struct hp_waiter *waiter = container_of(wq, struct hp_waiter, wq);
-	struct hp_wake_key *key = arg;
-
-	if (waiter->tp < key->first || waiter->tp >= key->end)
-		return 0;
-	return autoremove_wake_function(wq, mode, sync, arg);
-}
-
-static wait_queue_head_t *hp_waitq(struct hp_object *obj, unsigned long hidx)
-{
-	return &obj->waitq[hash_long(hidx, HP_WAIT_SHIFT)];
-}
-
-/* Wakes those who wait for a target page of [first, end). */
-void hp_wake_range(struct hp_object *obj, pgoff_t first, pgoff_t end)
-{
-	struct hp_wake_key key = { .first = first, .end = end };
-	unsigned int i;
-
-	if (hp_pgoff_to_hidx(first) == hp_pgoff_to_hidx(end - 1)) {
-		wait_queue_head_t *wq = hp_waitq(obj, hp_pgoff_to_hidx(first));
-
-		if (waitqueue_active(wq)) /* the caller has the barrier */
-			__wake_up(wq, TASK_NORMAL, 0, &key);
-		return;
-	}
-	for (i = 0; i < ARRAY_SIZE(obj->waitq); i++)
-		__wake_up(&obj->waitq[i], TASK_NORMAL, 0, &key);
-}
+#include "map.h"
+#include "stall.h"
 
 static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
 {
@@ -107,6 +68,39 @@ static void hp_fault_sleep(struct hp_object *obj, unsigned int flags,
 }
 
 /*
+ * Raises the event of the target page, unless it has one. -ENOMEM. The caller
+ * looks afterwards whether the target page has become present.
+ */
+static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
+{
+	struct hugepost_event event = {
+		.kind = HUGEPOST_EVENT_MISSING,
+		.offset = (u64)vmf->pgoff << PAGE_SHIFT,
+		.address = vmf->real_address,
+	};
+	int ret;
+
+	if (hp_event_pending(&obj->waits, vmf->pgoff))
+		return 0;
+	if (!(current->flags & PF_KTHREAD))
+		event.tid = task_pid_vnr(current);
+	if (vmf->flags & FAULT_FLAG_WRITE)
+		event.access |= HUGEPOST_ACCESS_WRITE;
+	if (vmf->flags & FAULT_FLAG_USER)
+		event.access |= HUGEPOST_ACCESS_USER;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		event.access |= HUGEPOST_ACCESS_NOWAIT;
+
+	ret = hp_event_queue(&obj->waits, &event);
+	if (ret <= 0)
+		return ret;
+	atomic64_inc(&obj->count.events);
+	trace_hugepost_event(obj, vmf);
+	hp_event_tell(&obj->waits);
+	return 0;
+}
+
+/*
  * A missing target page that cannot be had now: raises its event if the object
  * is armed and waits, by the rules of handle_userfault(). Whatever ends the
  * wait, the fault is taken again and looks anew. The mmap lock is not held
@@ -117,8 +111,8 @@ static void hp_fault_sleep(struct hp_object *obj, unsigned int flags,
 static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 {
 	unsigned int state = hp_fault_wait_state(vmf->flags);
-	wait_queue_head_t *wq = hp_waitq(obj, hp_pgoff_to_hidx(vmf->pgoff));
-	struct hp_waiter waiter = { .tp = vmf->pgoff };
+	const bool nowait = vmf->flags & FAULT_FLAG_RETRY_NOWAIT;
+	struct hp_waiter waiter;
 	bool wait, present;
 	struct file *file;
 	int mode = hp_mode(obj);
@@ -129,21 +123,19 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) ||
 	    mode == HUGEPOST_MODE_LOST)
 		return VM_FAULT_SIGBUS;
-	if (mode == HUGEPOST_MODE_ARMED && hp_event_queue(obj, vmf))
+	if (mode == HUGEPOST_MODE_ARMED && hp_fault_raise(obj, vmf))
 		return VM_FAULT_OOM;
 
-	init_wait(&waiter.wq);
-	waiter.wq.func = hp_wake_function;
-	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
-		prepare_to_wait(wq, &waiter.wq, state);
-	/* Pairs with hp_hostpage_announce(): is there reason to wait still? */
+	if (!nowait)
+		hp_waiter_prepare(&obj->waits, &waiter, vmf->pgoff, state);
+	/* Pairs with hp_waits_announce(): is there reason to wait still? */
 	smp_mb();
 	present = hp_tp_present(obj, vmf->pgoff);
 	wait = !present && hp_mode(obj) == HUGEPOST_MODE_ARMED &&
-	       hp_event_pending(obj, vmf->pgoff);
-	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
+	       hp_event_pending(&obj->waits, vmf->pgoff);
+	if (nowait) {
 		if (present)
-			hp_hostpage_announce(obj, vmf->pgoff, vmf->pgoff + 1);
+			hp_announce(obj, vmf->pgoff, vmf->pgoff + 1);
 		return VM_FAULT_RETRY;
 	}
 
@@ -152,10 +144,10 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 
 	if (wait)
 		hp_fault_sleep(obj, vmf->flags, state);
-	finish_wait(wq, &waiter.wq);
+	hp_waiter_finish(&waiter);
 	/* An event that came after the fill would stay for good. */
 	if (present)
-		hp_hostpage_announce(obj, vmf->pgoff, vmf->pgoff + 1);
+		hp_announce(obj, vmf->pgoff, vmf->pgoff + 1);
 	fput(file);
 	return VM_FAULT_RETRY;
 }
@@ -194,66 +186,6 @@ static int hp_fault_zero(struct hp_object *obj, unsigned long hidx,
 	spin_unlock(&hp->lock);
 
 	hp_leftover_free(obj, &left);
-	return ret;
-}
-
-/*
- * Can the host page be mapped by one entry? One that is inserted is as writable
- * as the mapping: not at all where somebody tracks writes. What is written there
- * becomes single pages, as the core makes them of shmem's.
- */
-static bool hp_suits_huge(struct vm_fault *vmf)
-{
-	unsigned long haddr = vmf->address & HPAGE_PMD_MASK;
-	struct vm_area_struct *vma = vmf->vma;
-
-	if (HP_COMPAT_INSERT_PMD && vmf->flags & FAULT_FLAG_WRITE &&
-	    !pte_write(pfn_pte(0, vma->vm_page_prot)))
-		return false;
-	return pmd_none(*vmf->pmd) && haddr >= vma->vm_start &&
-	       haddr + HP_HOST_SIZE <= vma->vm_end &&
-	       IS_ALIGNED((vma->vm_start >> PAGE_SHIFT) - vma->vm_pgoff,
-			  HP_SUBS);
-}
-
-static int hp_no_pte(pte_t *pte, unsigned long addr, void *data)
-{
-	return 0;
-}
-
-/*
- * Maps a present target page of the locked @folio: consumes the reference and
- * the lock, or passes them to the core with vmf->page.
- */
-static vm_fault_t hp_fault_map(struct hp_object *obj, struct vm_fault *vmf,
-			       struct folio *folio, bool complete)
-{
-	struct page *page = folio_page(folio, vmf->pgoff % HP_SUBS);
-	bool huge = complete && !folio_test_has_hwpoisoned(folio) &&
-		    hp_suits_huge(vmf);
-	vm_fault_t ret = VM_FAULT_LOCKED;
-
-	if (huge)
-		ret = hp_compat_map_huge(vmf, folio);
-	else if (!complete && pmd_none(*vmf->pmd) &&
-		 hp_compat_make_page_table(vmf, hp_no_pte))
-		ret = VM_FAULT_OOM;
-	/*
-	 * Last, since the core must not get a bad page: it would look for the
-	 * page-cache mapping that our folios do not have.
-	 */
-	if (ret == VM_FAULT_LOCKED && unlikely(PageHWPoison(page)))
-		ret = VM_FAULT_HWPOISON;
-
-	if (ret == VM_FAULT_LOCKED || ret == VM_FAULT_NOPAGE)
-		atomic64_inc(huge ? &obj->count.installs_huge :
-				    &obj->count.installs_single);
-	if (ret == VM_FAULT_LOCKED) {
-		vmf->page = page;
-		return ret;
-	}
-	folio_unlock(folio);
-	folio_put(folio);
 	return ret;
 }
 
@@ -312,7 +244,7 @@ static int hp_fault_materialise(struct hp_object *obj, struct vm_fault *vmf,
 	struct hp_bits *none = NULL;
 
 	if (!READ_ONCE(hp->folio)) {
-		folio = hp_folio_alloc(obj, vmf->vma, vmf->address);
+		folio = hp_folio_alloc(&obj->mem, vmf->vma, vmf->address);
 		if (!folio)
 			return -ENOMEM;
 	}
@@ -344,8 +276,8 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 			folio_lock(folio);
 			found = hp_fault_confirm(hp, sub, folio);
 			if (found != HP_LOOKUP_MISSING) {
-				ret = hp_fault_map(obj, vmf, folio,
-						   found == HP_LOOKUP_COMPLETE);
+				ret = hp_map_page(obj, vmf, folio,
+						  found == HP_LOOKUP_COMPLETE);
 				break;
 			}
 			folio_unlock(folio);
@@ -382,7 +314,7 @@ static vm_fault_t __maybe_unused hp_huge_fault(struct vm_fault *vmf,
 
 	/* The core splits an entry that is there, write-protected. */
 	if (order != HP_HOST_ORDER || hidx >= obj->nr_hostpages ||
-	    !hp_suits_huge(vmf))
+	    !hp_map_suits_huge(vmf))
 		return ret;
 
 	hp = hp_hostpage_find(obj, hidx);
@@ -395,8 +327,7 @@ static vm_fault_t __maybe_unused hp_huge_fault(struct vm_fault *vmf,
 	if (hp_fault_confirm(hp, sub, folio) == HP_LOOKUP_COMPLETE &&
 	    !folio_test_has_hwpoisoned(folio)) {
 		atomic64_inc(&obj->count.faults);
-		atomic64_inc(&obj->count.installs_huge);
-		ret = hp_compat_map_huge(vmf, folio);
+		ret = hp_map_huge(obj, vmf, folio);
 		trace_hugepost_fault(obj, vmf, ret);
 	}
 	folio_unlock(folio);
@@ -410,42 +341,59 @@ out_put:
  * pieces of a mapping from merging after a collapse, and without the third
  * ->fault is called under the mmap lock, which it drops to wait.
  */
-const struct vm_operations_struct hp_vm_ops = {
+static const struct vm_operations_struct hp_vm_ops = {
 	.fault = hp_fault,
 	.huge_fault = HP_COMPAT_HUGE_FAULT,
 };
 
-int hp_mmap(struct file *file, struct vm_area_struct *vma)
+/* The mapping of @obj at @addr, NULL if there is another or none. */
+struct vm_area_struct *hp_find_mapping(struct hp_object *obj,
+				       struct mm_struct *mm, unsigned long addr)
 {
-	struct hp_object *obj = file->private_data;
-	u64 start = (u64)vma->vm_pgoff << PAGE_SHIFT;
-	u64 length = vma->vm_end - vma->vm_start;
-	u64 end;
-	int ret;
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
 
-	if (!(vma->vm_flags & VM_MAYSHARE))
-		return -EINVAL;
-	if (vma->vm_pgoff > HP_LENGTH_MAX >> PAGE_SHIFT ||
-	    check_add_overflow(start, length, &end))
-		return -EINVAL;
-	/* A host page that could never be mapped by one entry: a mistake. */
-	if (!IS_ALIGNED(vma->vm_start - start, HP_HOST_SIZE) &&
-	    round_up(start, HP_HOST_SIZE) + HP_HOST_SIZE <= end)
-		return -EINVAL;
+	if (!vma || vma->vm_ops != &hp_vm_ops ||
+	    vma->vm_file->private_data != obj)
+		return NULL;
+	return vma;
+}
 
-	if (!hp_object_ready(obj)) {
-		ret = hp_object_setup_default(obj, end);
-		if (ret)
-			return ret;
-	}
-	if (end > obj->length)
-		return -EINVAL;
-
+/* Makes @vma, whose range the caller has checked, a mapping of @obj. */
+void hp_map_vma(struct hp_object *obj, struct vm_area_struct *vma)
+{
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTDUMP);
 	vma->vm_ops = &hp_vm_ops;
 
 	WRITE_ONCE(obj->map_mm, vma->vm_mm);
 	WRITE_ONCE(obj->map_start, vma->vm_start);
 	WRITE_ONCE(obj->map_pgoff, vma->vm_pgoff);
-	return 0;
+}
+
+/*
+ * Allocates for FILL, which has no mapping at hand: the caller's, if it is where
+ * the object was mapped last, decides. A channel's @spare goes first where all
+ * memory is alike, or else where the policy has none left.
+ */
+struct folio *hp_map_alloc(struct hp_object *obj, unsigned long hidx,
+			   struct folio **spare)
+{
+	bool alike = obj->mem.node != NUMA_NO_NODE || num_online_nodes() == 1;
+	struct mm_struct *mm = current->mm;
+	pgoff_t pgoff = hidx * HP_SUBS;
+	struct folio *folio = NULL;
+	unsigned long addr;
+
+	if (!alike && READ_ONCE(obj->map_mm) == mm) {
+		mmap_read_lock(mm);
+		addr = READ_ONCE(obj->map_start) +
+		       ((pgoff - READ_ONCE(obj->map_pgoff)) << PAGE_SHIFT);
+		folio = hp_folio_alloc(&obj->mem,
+				       hp_find_mapping(obj, mm, addr), addr);
+		mmap_read_unlock(mm);
+	} else if (!alike || !*spare) {
+		folio = hp_folio_alloc(&obj->mem, NULL, 0);
+	}
+	if (!folio)
+		swap(folio, *spare);
+	return folio;
 }

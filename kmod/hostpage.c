@@ -10,9 +10,47 @@
  * Zero target pages of a host page without a folio need no memory: they are
  * present at once, and cleared when a folio comes ("materialise"), because a
  * target page with other bytes arrived or because one was touched.
+ *
+ * The lock of a host page guards its state; that it has a folio (staged) changes
+ * under the folio's lock, too, which a page-fault handler holds while it maps.
  */
-#include "private.h"
-#include "hugepost_trace.h"
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "folio.h"
+#include "hostpage.h"
+#include "stall.h"
+
+/* The state of a host page, made if need be; NULL if there is no memory. */
+struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
+{
+	struct hp_chunk **slot = &obj->chunks[hidx / HP_CHUNK];
+	struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
+	struct mem_cgroup *old;
+	struct hp_chunk *chunk;
+	unsigned int i;
+
+	if (likely(hp))
+		return hp;
+
+	old = set_active_memcg(obj->mem.memcg);
+	chunk = kzalloc(sizeof(*chunk), HP_GFP);
+	set_active_memcg(old);
+	if (!chunk)
+		return NULL;
+	for (i = 0; i < HP_CHUNK; i++)
+		spin_lock_init(&chunk->pages[i].lock);
+
+	if (cmpxchg(slot, NULL, chunk)) {
+		kfree(chunk);
+	} else {
+		llist_add(&chunk->node, &obj->populated);
+		atomic64_add(sizeof(*chunk), &obj->mem.metadata);
+	}
+	return hp_hostpage_find(obj, hidx);
+}
 
 /* Counts the host page in the state that it is in now. */
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp)
@@ -57,7 +95,7 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 	hp->bits = NULL;
 	if (!hp->nr_present && hp->staged) {
 		hp->staged = 0;
-		if (!obj->prealloc || folio_test_has_hwpoisoned(hp->folio)) {
+		if (!obj->mem.prealloc || folio_test_has_hwpoisoned(hp->folio)) {
 			left->folio = hp->folio;
 			hp->folio = NULL;
 		}
@@ -67,18 +105,9 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 
 void hp_leftover_free(struct hp_object *obj, struct hp_leftover *left)
 {
-	hp_bits_free(obj, left->bits);
+	hp_bits_free(&obj->mem, left->bits);
 	if (left->folio)
-		hp_folio_free(obj, left->folio);
-}
-
-/* Forgets the events of [first, end) and wakes who waits; see _announce(). */
-void hp_hostpage_wake(struct hp_object *obj, pgoff_t first, pgoff_t end)
-{
-	hp_events_drop(obj, first, end);
-	/* Either a waiter sees that its event is gone, or it is seen to wait. */
-	smp_mb();
-	hp_wake_range(obj, first, end);
+		hp_folio_free(&obj->mem, left->folio);
 }
 
 /*
@@ -113,8 +142,8 @@ static bool hp_to_clear(struct hp_hostpage *hp, const unsigned long *cleared,
 }
 
 /* Hands *@bits over to a host page that can use them. */
-static void hp_attach_bits(struct hp_object *obj, struct hp_hostpage *hp,
-			   struct hp_bits **bits)
+void hp_hostpage_attach_bits(struct hp_object *obj, struct hp_hostpage *hp,
+			     struct hp_bits **bits)
 {
 	lockdep_assert_held(&hp->lock);
 	if (!hp->bits && !hp_hostpage_complete(hp))
@@ -170,49 +199,11 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 			own = NULL;
 	}
 	if (hp->staged)
-		hp_attach_bits(obj, hp, bits);
+		hp_hostpage_attach_bits(obj, hp, bits);
 	spin_unlock(&hp->lock);
 	folio_unlock(folio);
 	folio_put(folio);
 
 	if (own)
-		hp_folio_free(obj, own);
-}
-
-/*
- * Gets what a host page lacks to take target pages: bits and, for other bytes
- * than zeros, a folio, from @spare if need be. The caller looks anew.
- */
-int hp_hostpage_prepare(struct hp_object *obj, struct hp_hostpage *hp,
-			unsigned long hidx, bool zero, struct folio **spare)
-{
-	struct folio *folio = NULL;
-	struct hp_bits *bits = NULL;
-	bool need_folio = !zero && !READ_ONCE(hp->staged);
-	bool need_bits = !READ_ONCE(hp->bits);
-
-	if (need_folio && !READ_ONCE(hp->folio)) {
-		folio = hp_folio_alloc_fill(obj, hidx, spare);
-		if (!folio)
-			return -ENOMEM;
-	}
-	if (need_bits) {
-		bits = hp_bits_alloc(obj, false);
-		if (!bits) {
-			if (folio)
-				hp_folio_free(obj, folio);
-			return -ENOMEM;
-		}
-	}
-
-	hp_stall("fill-prepared");
-	if (need_folio) {
-		hp_hostpage_materialise(obj, hp, hidx, folio, &bits);
-	} else {
-		spin_lock(&hp->lock);
-		hp_attach_bits(obj, hp, &bits);
-		spin_unlock(&hp->lock);
-	}
-	hp_bits_free(obj, bits);
-	return 0;
+		hp_folio_free(&obj->mem, own);
 }

@@ -11,7 +11,7 @@
 
 #include <linux/tracepoint.h>
 
-#include "private.h"
+#include "object.h"
 
 TRACE_EVENT(hugepost_fault,
 	TP_PROTO(struct hp_object *obj, const struct vm_fault *vmf,

@@ -1,42 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hugepost: complete host pages into the caller's page tables.
+ * hugepost: INSTALL and COLLAPSE: complete host pages into the caller's page
+ * tables, under the mmap lock held for reading.
  */
-#include <linux/pgtable.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
-#include "private.h"
+#include "fault.h"
+#include "hostpage.h"
 #include "hugepost_trace.h"
-
-enum hp_mapped {
-	HP_MAPPED_NOT,		/* no page table at all */
-	HP_MAPPED_SINGLE,	/* a page table of single entries */
-	HP_MAPPED_HUGE,
-};
-
-/* How the host page at @addr is mapped. Only looks, so no page-table lock. */
-static enum hp_mapped hp_how_mapped(struct mm_struct *mm, unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset(mm, addr);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t pmd;
-
-	mmap_assert_locked(mm);
-	if (pgd_none(*pgd))
-		return HP_MAPPED_NOT;
-	p4d = p4d_offset(pgd, addr);
-	if (p4d_none(*p4d))
-		return HP_MAPPED_NOT;
-	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud))
-		return HP_MAPPED_NOT;
-	pmd = READ_ONCE(*pmd_offset(pud, addr));
-	if (pmd_none(pmd))
-		return HP_MAPPED_NOT;
-	return pmd_trans_huge(pmd) ? HP_MAPPED_HUGE : HP_MAPPED_SINGLE;
-}
+#include "install.h"
+#include "map.h"
+#include "stall.h"
 
 static bool hp_tp_complete(struct hp_object *obj, unsigned long hidx)
 {
@@ -64,18 +40,6 @@ static enum hp_mapped hp_map_hostpage(struct vm_area_struct *vma,
 	/* A host page that was discarded meanwhile is an error, of no interest. */
 	fixup_user_fault(vma->vm_mm, addr, flags | HP_FAULT_INSTALL, NULL);
 	return hp_how_mapped(vma->vm_mm, addr);
-}
-
-static struct vm_area_struct *hp_find_mapping(struct hp_object *obj,
-					      struct mm_struct *mm,
-					      unsigned long addr)
-{
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
-
-	if (!vma || vma->vm_ops != &hp_vm_ops ||
-	    vma->vm_file->private_data != obj)
-		return NULL;
-	return vma;
 }
 
 static int hp_check_addr(u64 addr, u64 length)
@@ -142,7 +106,7 @@ static bool hp_install_one(unsigned long addr, enum hp_mapped how, void *arg)
 	return false;
 }
 
-int hp_install(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_install(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_install *arg = &cmd->arg.install;
 	int ret;
@@ -175,7 +139,7 @@ static bool hp_collapse_one(unsigned long addr, enum hp_mapped how, void *arg)
 	return false;
 }
 
-int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_collapse *arg = &cmd->arg.collapse;
 	int ret;
@@ -191,3 +155,10 @@ int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd)
 				arg->out_length, ret);
 	return ret;
 }
+
+const struct hp_ioctl_op hp_op_install =
+	HP_OP(INSTALL, hp_install, struct hugepost_install, out_single, 0, true);
+
+const struct hp_ioctl_op hp_op_collapse =
+	HP_OP(COLLAPSE, hp_collapse, struct hugepost_collapse, out_length, 0,
+	      true);

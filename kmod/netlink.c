@@ -5,11 +5,20 @@
 #include <linux/file.h>
 #include <net/genetlink.h>
 
-#include "control.h"
+#include "compat.h"
+#include "netlink.h"
+#include "netlink_attrs.h"
+#include "netlink_events.h"
+#include "registry.h"
+#include "reserve.h"
+#include "stall.h"
+#include "stats.h"
 
 #define HP_MAP_CELLS	4096
 #define HP_REPLY_SIZE	(PATH_MAX + 2048)	/* more than any object needs */
 
+static struct genl_family hp_family;
+static const struct file_operations *hp_device_fops; /* of /dev/hugepost */
 static DEFINE_MUTEX(hp_settings_lock); /* makes one change of settings one */
 
 /* Whoever may open the device may read; @fd, if given, is the proof. */
@@ -26,7 +35,7 @@ static int hp_may_read(struct sk_buff *skb, const struct nlattr *fd,
 		return -EPERM;
 	}
 	file = fget(nla_get_u32(fd));
-	ok = file && hp_is_device(file);
+	ok = file && file->f_op == hp_device_fops;
 	if (file)
 		fput(file);
 	if (ok)
@@ -41,9 +50,9 @@ static struct hp_object *hp_object_find(const struct nlattr *id,
 {
 	struct hp_object *obj;
 
-	lockdep_assert_held(&hp_objects_lock);
-	obj = xa_load(&hp_objects, nla_get_u64(id));
-	if (obj && hp_object_owner_nr(obj))
+	lockdep_assert_held(&hp_registry_lock);
+	obj = xa_load(&hp_registry, nla_get_u64(id));
+	if (obj && hp_owner_nr(obj))
 		return obj;
 	NL_SET_ERR_MSG_ATTR(extack, id, "no object has this number");
 	return NULL;
@@ -88,10 +97,10 @@ static int hp_object_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		return -ENOMEM;
 
-	mutex_lock(&hp_objects_lock);
+	mutex_lock(&hp_registry_lock);
 	obj = hp_object_find(info->attrs[HUGEPOST_A_OBJECT_ID], info->extack);
 	ret = obj ? hp_describe_object(msg, obj) : -ENOENT;
-	mutex_unlock(&hp_objects_lock);
+	mutex_unlock(&hp_registry_lock);
 	return hp_reply(msg, ret, info);
 }
 
@@ -142,10 +151,10 @@ static int hp_object_get_dumpit(struct sk_buff *skb,
 	int ret = 0;
 	void *hdr;
 
-	mutex_lock(&hp_objects_lock);
+	mutex_lock(&hp_registry_lock);
 	cb->seq = atomic_read(&hp_generation);
-	xa_for_each_start(&hp_objects, id, obj, cursor->id) {
-		if (!hp_object_owner_nr(obj))
+	xa_for_each_start(&hp_registry, id, obj, cursor->id) {
+		if (!hp_owner_nr(obj))
 			continue;
 		hdr = hp_put_dump(skb, cb, HUGEPOST_NL_CMD_OBJECT_GET);
 		hp_stall("dump-object");
@@ -157,7 +166,7 @@ static int hp_object_get_dumpit(struct sk_buff *skb,
 		genlmsg_end(skb, hdr);
 		cursor->id = id + 1;
 	}
-	mutex_unlock(&hp_objects_lock);
+	mutex_unlock(&hp_registry_lock);
 	return skb->len ?: ret;
 }
 
@@ -177,10 +186,10 @@ static int hp_channel_get_start(struct netlink_callback *cb)
 	}
 
 	hp_cursor(cb)->id = nla_get_u64(id);
-	mutex_lock(&hp_objects_lock);
+	mutex_lock(&hp_registry_lock);
 	if (!hp_object_find(id, cb->extack))
 		ret = -ENOENT;
-	mutex_unlock(&hp_objects_lock);
+	mutex_unlock(&hp_registry_lock);
 	return ret;
 }
 
@@ -193,10 +202,10 @@ static int hp_channel_get_dumpit(struct sk_buff *skb,
 	int ret = 0;
 	void *hdr;
 
-	mutex_lock(&hp_objects_lock);
+	mutex_lock(&hp_registry_lock);
 	cb->seq = 1; /* an object keeps its channels */
-	obj = xa_load(&hp_objects, cursor->id);
-	while (obj && hp_object_ready(obj) && hp_object_owner_nr(obj) &&
+	obj = xa_load(&hp_registry, cursor->id);
+	while (obj && hp_object_ready(obj) && hp_owner_nr(obj) &&
 	       cursor->channel < obj->nr_channels) {
 		hdr = hp_put_dump(skb, cb, HUGEPOST_NL_CMD_CHANNEL_GET);
 		ret = hdr ? hp_describe_channel(skb, obj, cursor->channel) :
@@ -208,7 +217,7 @@ static int hp_channel_get_dumpit(struct sk_buff *skb,
 		genlmsg_end(skb, hdr);
 		cursor->channel++;
 	}
-	mutex_unlock(&hp_objects_lock);
+	mutex_unlock(&hp_registry_lock);
 	return skb->len ?: ret;
 }
 
@@ -231,10 +240,10 @@ static int hp_map_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		return -ENOMEM;
 
-	mutex_lock(&hp_objects_lock);
+	mutex_lock(&hp_registry_lock);
 	obj = hp_object_find(info->attrs[HUGEPOST_A_MAP_OBJECT], info->extack);
 	ret = obj ? hp_describe_map(msg, obj, cells) : -ENOENT;
-	mutex_unlock(&hp_objects_lock);
+	mutex_unlock(&hp_registry_lock);
 	if (!ret && fatal_signal_pending(current))
 		ret = -EINTR;
 	return hp_reply(msg, ret, info);
@@ -248,8 +257,8 @@ static int hp_put_module(struct sk_buff *skb)
 	unsigned long id;
 	u32 objects = 0;
 
-	lockdep_assert_held(&hp_objects_lock);
-	xa_for_each(&hp_objects, id, obj) {
+	lockdep_assert_held(&hp_registry_lock);
+	xa_for_each(&hp_registry, id, obj) {
 		struct hugepost_stats stats = {};
 
 		hp_object_stats(obj, &stats);
@@ -262,7 +271,7 @@ static int hp_put_module(struct sk_buff *skb)
 	    nla_put_u32(skb, HUGEPOST_A_MODULE_GENERATION,
 			atomic_read(&hp_generation)) ||
 	    nla_put_u32(skb, HUGEPOST_A_MODULE_OBJECTS, objects) ||
-	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_MEMORY, hp_memory_held(),
+	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_MEMORY, hp_held_get(),
 			      pad) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_STAGING, staging, pad) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_MODULE_LIMIT, hp_limit_get(),
@@ -292,9 +301,9 @@ static int hp_module_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		return -ENOMEM;
 
-	mutex_lock(&hp_objects_lock);
+	mutex_lock(&hp_registry_lock);
 	ret = hp_put_module(msg);
-	mutex_unlock(&hp_objects_lock);
+	mutex_unlock(&hp_registry_lock);
 	return hp_reply(msg, ret, info);
 }
 
@@ -425,7 +434,7 @@ static const struct genl_multicast_group hp_nl_groups[] = {
 	},
 };
 
-struct genl_family hp_family __ro_after_init = {
+static struct genl_family hp_family __ro_after_init = {
 	.name = HUGEPOST_FAMILY_NAME,
 	.version = HUGEPOST_FAMILY_VERSION,
 	.module = THIS_MODULE,
@@ -436,8 +445,10 @@ struct genl_family hp_family __ro_after_init = {
 	.n_mcgrps = ARRAY_SIZE(hp_nl_groups),
 };
 
-int __init hp_netlink_init(void)
+int __init hp_netlink_init(const struct file_operations *device_fops)
 {
+	hp_device_fops = device_fops;
+	hp_report_init(&hp_family);
 	return genl_register_family(&hp_family);
 }
 

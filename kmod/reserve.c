@@ -6,12 +6,15 @@
  * fragmented. None of them is handed to an object: a page can be charged to a
  * cgroup only when it is allocated. One is given back to the allocator instead,
  * just before the object's is asked for: a free huge page is there for it.
+ *
+ * hp_reserve_lock guards the lists; what is held is counted without a lock.
  */
 #include <linux/list.h>
 #include <linux/nodemask.h>
 #include <linux/workqueue.h>
 
-#include "control.h"
+#include "folio.h"
+#include "reserve.h"
 
 static atomic_long_t hp_held;		/* host pages, the reserve included */
 static unsigned long hp_limit = ULONG_MAX; /* of them */
@@ -24,7 +27,7 @@ static unsigned long hp_reserve_wanted;
 static struct workqueue_struct *hp_reserve_wq;
 
 /* Accounts for one more host page, if the limit allows it. */
-bool hp_memory_take(void)
+bool hp_held_take(void)
 {
 	long held = atomic_long_read(&hp_held);
 
@@ -35,12 +38,12 @@ bool hp_memory_take(void)
 	return true;
 }
 
-void hp_memory_drop(void)
+void hp_held_drop(void)
 {
 	atomic_long_dec(&hp_held);
 }
 
-u64 hp_memory_held(void)
+u64 hp_held_get(void)
 {
 	return (u64)atomic_long_read(&hp_held) << HP_HOST_SHIFT;
 }
@@ -85,6 +88,13 @@ struct folio *hp_reserve_take(int nid)
 	return folio;
 }
 
+/* Gives back a host page that was taken out; it is not accounted for any more. */
+static void hp_reserve_free(struct folio *folio)
+{
+	hp_held_drop();
+	hp_folio_release(folio);
+}
+
 /* Puts a host page, which is accounted for, into the reserve. */
 static void hp_reserve_put(struct folio *folio)
 {
@@ -114,12 +124,12 @@ static bool hp_reserve_add(int nid)
 {
 	struct folio *folio;
 
-	if (!hp_memory_take())
+	if (!hp_held_take())
 		return false;
 	folio = __folio_alloc_node(GFP_KERNEL | __GFP_RETRY_MAYFAIL |
 				   __GFP_NOWARN, HP_HOST_ORDER, nid);
 	if (!folio) {
-		hp_memory_drop();
+		hp_held_drop();
 		return false;
 	}
 	hp_reserve_put(folio);
@@ -144,7 +154,7 @@ static void hp_reserve_work(struct work_struct *work)
 		} else {
 			folio = hp_reserve_take(NUMA_NO_NODE);
 			if (folio)
-				hp_folio_put(folio);
+				hp_reserve_free(folio);
 		}
 		cond_resched();
 	}
@@ -199,5 +209,5 @@ void hp_reserve_exit(void)
 	destroy_workqueue(hp_reserve_wq);
 	for (folio = hp_reserve_take(NUMA_NO_NODE); folio;
 	     folio = hp_reserve_take(NUMA_NO_NODE))
-		hp_folio_put(folio);
+		hp_reserve_free(folio);
 }

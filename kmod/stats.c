@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hugepost: what the module tells of itself and of an object.
+ * hugepost: what the module tells of itself and of an object: INFO, STATS and
+ * BITMAP. Counters are read without a lock.
  */
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-#include "private.h"
+#include "channel.h"
+#include "poison.h"
+#include "stats.h"
 
-int hp_info(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_info(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_info *arg = &cmd->arg.info;
 
 	arg->out_api_version = HUGEPOST_API_VERSION;
 	arg->out_channels_max = HUGEPOST_CHANNELS_MAX;
 	arg->out_features = HUGEPOST_FEATURE_PMD;
-	if (hp_poison_followed)
+	if (hp_poison_is_followed())
 		arg->out_features |= HUGEPOST_FEATURE_POISON;
 	arg->out_host_page_sizes = HP_HOST_SIZE;
 	arg->out_target_page_sizes = PAGE_SIZE;
@@ -88,10 +91,10 @@ void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out)
 	out->out_assembling = hp_object_states(obj, HP_ASSEMBLING) + staged;
 	out->out_empty = obj->nr_hostpages + hp_object_states(obj, HP_EMPTY);
 	staged += out->out_present;
-	folios = atomic64_read(&count->folios);
+	folios = atomic64_read(&obj->mem.folios);
 	out->out_memory = folios << HP_HOST_SHIFT;
 	out->out_staging = (folios - min(folios, staged)) << HP_HOST_SHIFT;
-	out->out_metadata = atomic64_read(&count->metadata) +
+	out->out_metadata = atomic64_read(&obj->mem.metadata) +
 			    obj->nr_chunks * sizeof(*obj->chunks);
 	out->out_faults = atomic64_read(&count->faults);
 	out->out_waits = atomic64_read(&count->waits);
@@ -103,7 +106,7 @@ void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out)
 	out->out_poisoned = atomic64_read(&count->poisoned);
 }
 
-int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_stats(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_stats *arg = &cmd->arg.stats;
 
@@ -143,7 +146,7 @@ static unsigned int hp_bitmap_hostpage(struct hp_object *obj,
 	return bitmap_weight(present, HP_SUBS);
 }
 
-int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_bitmap *arg = &cmd->arg.bitmap;
 	u64 words[HP_SUBS / 64];
@@ -175,3 +178,13 @@ int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd)
 	}
 	return 0;
 }
+
+const struct hp_ioctl_op hp_op_info =
+	HP_OP(INFO, hp_info, struct hugepost_info, out_target_page_sizes, 0,
+	      false);
+
+const struct hp_ioctl_op hp_op_stats =
+	HP_OP(STATS, hp_stats, struct hugepost_stats, out_id, 0, false);
+
+const struct hp_ioctl_op hp_op_bitmap =
+	HP_OP(BITMAP, hp_bitmap, struct hugepost_bitmap, out_present, 0, true);

@@ -2,7 +2,5 @@
 /*
  * hugepost: tracepoints, made here once.
  */
-#include "private.h"
-
 #define CREATE_TRACE_POINTS
 #include "hugepost_trace.h"

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hugepost: events for operators, a multicast group of the netlink family.
+ * hugepost: events for operators, a multicast group of the netlink family. What
+ * was told of is guarded by arm_lock.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <net/genetlink.h>
 
-#include "control.h"
+#include "netlink_events.h"
+#include "registry.h"
+#include "stall.h"
 
 unsigned int hp_progress_step = 10;
+
+static struct genl_family *hp_events_family; /* constant while there are objects */
 
 static int hp_put_event(struct sk_buff *skb, struct hp_object *obj,
 			enum hugepost_event_kind kind)
@@ -39,18 +44,18 @@ void hp_report(struct hp_object *obj, enum hugepost_event_kind kind)
 	void *hdr;
 
 	hp_stall("report");
-	if (!genl_has_listeners(&hp_family, &init_net, 0))
+	if (!genl_has_listeners(hp_events_family, &init_net, 0))
 		return;
 	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!skb)
 		return;
-	hdr = genlmsg_put(skb, 0, 0, &hp_family, 0, HUGEPOST_NL_CMD_EVENT);
+	hdr = genlmsg_put(skb, 0, 0, hp_events_family, 0, HUGEPOST_NL_CMD_EVENT);
 	if (!hdr || hp_put_event(skb, obj, kind)) {
 		nlmsg_free(skb);
 		return;
 	}
 	genlmsg_end(skb, hdr);
-	genlmsg_multicast(&hp_family, skb, 0, 0, GFP_KERNEL);
+	genlmsg_multicast(hp_events_family, skb, 0, 0, GFP_KERNEL);
 }
 
 /* The first number of complete host pages that is a progress to be told of. */
@@ -94,4 +99,9 @@ void hp_report_again(struct hp_object *obj)
 	lockdep_assert_held(&obj->arm_lock);
 	obj->filled = false;
 	WRITE_ONCE(obj->next_report, 0);
+}
+
+void __init hp_report_init(struct genl_family *family)
+{
+	hp_events_family = family;
 }

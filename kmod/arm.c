@@ -6,6 +6,8 @@
  * keep the object's file, and a kernel worker that waits in a fault keeps the
  * mappings, so only a descriptor that no mapping knows can tell that the
  * handler is gone.
+ *
+ * arm_lock guards the mode against other writers, and who owns a descriptor.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -14,11 +16,11 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "control.h"
+#include "arm.h"
+#include "channel.h"
 #include "hugepost_trace.h"
-
-/* Events that are dropped under one hold of the lock. */
-#define HP_DROP_BATCH	256
+#include "netlink_events.h"
+#include "stall.h"
 
 /* @owner: the process that armed, or a later reader; guarded by arm_lock. */
 struct hp_event_file {
@@ -26,146 +28,6 @@ struct hp_event_file {
 	struct pid *owner;
 	u64 serial;
 };
-
-void hp_events_init(struct hp_events *ev)
-{
-	spin_lock_init(&ev->lock);
-	ev->pending = RB_ROOT;
-	INIT_LIST_HEAD(&ev->queue);
-	init_waitqueue_head(&ev->poll);
-}
-
-/* Target pages, [first, end). */
-struct hp_event_range {
-	pgoff_t first, end;
-};
-
-static int hp_event_compare(const void *key, const struct rb_node *node)
-{
-	u64 offset = rb_entry(node, struct hp_event_entry, node)->event.offset;
-	const struct hp_event_range *range = key;
-	pgoff_t tp = offset >> PAGE_SHIFT;
-
-	return tp >= range->end ? -1 : tp < range->first;
-}
-
-static bool hp_event_less(struct rb_node *a, const struct rb_node *b)
-{
-	return rb_entry(a, struct hp_event_entry, node)->event.offset <
-	       rb_entry(b, struct hp_event_entry, node)->event.offset;
-}
-
-/* An event of target pages [first, end), NULL if there is none. */
-static struct hp_event_entry *hp_event_find(struct hp_events *ev, pgoff_t first,
-					    pgoff_t end)
-{
-	struct hp_event_range range = { .first = first, .end = end };
-	struct rb_node *node;
-
-	lockdep_assert_held(&ev->lock);
-	node = rb_find(&range, &ev->pending, hp_event_compare);
-	return rb_entry_safe(node, struct hp_event_entry, node);
-}
-
-bool hp_event_pending(struct hp_object *obj, pgoff_t tp)
-{
-	struct hp_events *ev = &obj->events;
-	bool ret;
-
-	spin_lock(&ev->lock);
-	ret = hp_event_find(ev, tp, tp + 1);
-	spin_unlock(&ev->lock);
-	return ret;
-}
-
-/*
- * Forgets the events of target pages [first, end). The caller has a full
- * barrier between what makes them obsolete and this.
- */
-void hp_events_drop(struct hp_object *obj, pgoff_t first, pgoff_t end)
-{
-	struct hp_events *ev = &obj->events;
-	struct hp_event_entry *entry, *next;
-	unsigned int nr;
-
-	do {
-		LIST_HEAD(dropped);
-
-		spin_lock(&ev->lock);
-		for (nr = 0; nr < HP_DROP_BATCH; nr++) {
-			entry = hp_event_find(ev, first, end);
-			if (!entry)
-				break;
-			rb_erase(&entry->node, &ev->pending);
-			list_move(&entry->queue, &dropped);
-		}
-		spin_unlock(&ev->lock);
-
-		list_for_each_entry_safe(entry, next, &dropped, queue)
-			kfree(entry);
-		cond_resched();
-	} while (nr == HP_DROP_BATCH);
-}
-
-/*
- * Queues one event for the target page of @vmf, unless it has one. -ENOMEM. The
- * caller looks afterwards whether the target page has become present.
- */
-int hp_event_queue(struct hp_object *obj, const struct vm_fault *vmf)
-{
-	struct hp_events *ev = &obj->events;
-	struct hp_event_entry *entry;
-	bool queued = false;
-
-	if (hp_event_pending(obj, vmf->pgoff))
-		return 0;
-
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
-	if (!entry)
-		return -ENOMEM;
-	entry->event.kind = HUGEPOST_EVENT_MISSING;
-	entry->event.offset = (u64)vmf->pgoff << PAGE_SHIFT;
-	entry->event.address = vmf->real_address;
-	if (!(current->flags & PF_KTHREAD))
-		entry->event.tid = task_pid_vnr(current);
-	if (vmf->flags & FAULT_FLAG_WRITE)
-		entry->event.access |= HUGEPOST_ACCESS_WRITE;
-	if (vmf->flags & FAULT_FLAG_USER)
-		entry->event.access |= HUGEPOST_ACCESS_USER;
-	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-		entry->event.access |= HUGEPOST_ACCESS_NOWAIT;
-
-	spin_lock(&ev->lock);
-	/* Whoever ends the armed mode drops all events after that. */
-	if (hp_mode(obj) == HUGEPOST_MODE_ARMED &&
-	    !hp_event_find(ev, vmf->pgoff, vmf->pgoff + 1)) {
-		rb_add(&entry->node, &ev->pending, hp_event_less);
-		list_add_tail(&entry->queue, &ev->queue);
-		queued = true;
-	}
-	spin_unlock(&ev->lock);
-
-	if (!queued) {
-		kfree(entry);
-		return 0;
-	}
-	atomic64_inc(&obj->count.events);
-	trace_hugepost_event(obj, vmf);
-	wake_up_interruptible_poll(&ev->poll, EPOLLIN);
-	return 0;
-}
-
-/* Leaves the armed mode; nobody waits for an event any more. */
-static void hp_leave_armed(struct hp_object *obj, int mode)
-{
-	lockdep_assert_held(&obj->arm_lock);
-	WRITE_ONCE(obj->mode, mode);
-	smp_mb(); /* pairs with hp_event_queue() */
-	hp_events_drop(obj, 0, ULONG_MAX);
-	smp_mb(); /* pairs with hp_fault_wait() */
-	wake_up_interruptible_poll(&obj->events.poll, EPOLLHUP);
-	hp_wake_range(obj, 0, ULONG_MAX);
-}
 
 static void hp_mode_changed(struct hp_object *obj,
 			    enum hugepost_event_kind kind)
@@ -180,10 +42,10 @@ static void hp_handler_lost(struct hp_event_file *ef)
 	struct hp_object *obj = ef->obj;
 
 	mutex_lock(&obj->arm_lock);
-	if (obj->mode == HUGEPOST_MODE_ARMED &&
-	    obj->events.serial == ef->serial) {
+	if (obj->waits.mode == HUGEPOST_MODE_ARMED &&
+	    obj->waits.serial == ef->serial) {
 		trace_hugepost_handler_lost(obj);
-		hp_leave_armed(obj, HUGEPOST_MODE_LOST);
+		hp_waits_end(&obj->waits, HUGEPOST_MODE_LOST);
 		hp_mode_changed(obj, HUGEPOST_EVENT_KIND_LOST);
 	}
 	mutex_unlock(&obj->arm_lock);
@@ -191,48 +53,12 @@ static void hp_handler_lost(struct hp_event_file *ef)
 
 static bool hp_event_ended(struct hp_event_file *ef)
 {
-	return hp_mode(ef->obj) != HUGEPOST_MODE_ARMED ||
-	       READ_ONCE(ef->obj->events.serial) != ef->serial;
+	return hp_waits_ended(&ef->obj->waits, ef->serial);
 }
 
 static bool hp_event_ready(struct hp_event_file *ef)
 {
-	return !list_empty(&ef->obj->events.queue) || hp_event_ended(ef);
-}
-
-/* Takes the oldest event that was not read. */
-static bool hp_event_take(struct hp_event_file *ef,
-			  struct hugepost_event *event)
-{
-	struct hp_events *ev = &ef->obj->events;
-	struct hp_event_entry *entry;
-
-	spin_lock(&ev->lock);
-	entry = hp_event_ended(ef) ? NULL :
-		list_first_entry_or_null(&ev->queue, struct hp_event_entry,
-					 queue);
-	if (entry) {
-		list_del_init(&entry->queue);
-		*event = entry->event;
-	}
-	spin_unlock(&ev->lock);
-	return entry;
-}
-
-/* Puts an event that could not be delivered back, if it still matters. */
-static void hp_event_untake(struct hp_event_file *ef,
-			    const struct hugepost_event *event)
-{
-	struct hp_events *ev = &ef->obj->events;
-	struct hp_event_entry *entry;
-
-	spin_lock(&ev->lock);
-	entry = hp_event_find(ev, event->offset >> PAGE_SHIFT,
-			      (event->offset >> PAGE_SHIFT) + 1);
-	if (entry && list_empty(&entry->queue))
-		list_add(&entry->queue, &ev->queue);
-	spin_unlock(&ev->lock);
-	wake_up_interruptible_poll(&ev->poll, EPOLLIN);
+	return !list_empty(&ef->obj->waits.queue) || hp_event_ended(ef);
 }
 
 static void hp_event_set_owner(struct hp_event_file *ef)
@@ -252,7 +78,7 @@ static ssize_t hp_event_read(struct file *file, char __user *buf, size_t count,
 			     loff_t *ppos)
 {
 	struct hp_event_file *ef = file->private_data;
-	struct hp_events *ev = &ef->obj->events;
+	struct hp_waits *waits = &ef->obj->waits;
 	struct hugepost_event event;
 	size_t done = 0;
 	int ret = 0;
@@ -262,10 +88,10 @@ static ssize_t hp_event_read(struct file *file, char __user *buf, size_t count,
 	hp_event_set_owner(ef);
 
 	while (count - done >= sizeof(event)) {
-		if (hp_event_take(ef, &event)) {
+		if (hp_event_take(waits, ef->serial, &event)) {
 			hp_stall("event-taken");
 			if (copy_to_user(buf + done, &event, sizeof(event))) {
-				hp_event_untake(ef, &event);
+				hp_event_untake(waits, &event);
 				ret = -EFAULT;
 				break;
 			}
@@ -278,7 +104,7 @@ static ssize_t hp_event_read(struct file *file, char __user *buf, size_t count,
 			ret = -EAGAIN;
 			break;
 		}
-		if (wait_event_interruptible(ev->poll, hp_event_ready(ef))) {
+		if (wait_event_interruptible(waits->poll, hp_event_ready(ef))) {
 			ret = -ERESTARTSYS;
 			break;
 		}
@@ -290,7 +116,7 @@ static __poll_t hp_event_poll(struct file *file, poll_table *wait)
 {
 	struct hp_event_file *ef = file->private_data;
 
-	poll_wait(file, &ef->obj->events.poll, wait);
+	poll_wait(file, &ef->obj->waits.poll, wait);
 	if (hp_event_ended(ef))
 		return EPOLLHUP | EPOLLIN | EPOLLRDNORM;
 	return hp_event_ready(ef) ? EPOLLIN | EPOLLRDNORM : 0;
@@ -382,23 +208,21 @@ static struct file *hp_event_file(struct hp_object *obj, u32 flags)
  */
 static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 {
-	int old = obj->mode;
+	int old = obj->waits.mode;
 	unsigned int i;
 
 	lockdep_assert_held(&obj->arm_lock);
 	if (old == HUGEPOST_MODE_ARMED)
 		return -EBUSY;
 
-	spin_lock(&obj->events.lock);
-	ef->serial = ++obj->events.serial;
-	spin_unlock(&obj->events.lock);
+	ef->serial = hp_waits_begin(&obj->waits);
 
-	WRITE_ONCE(obj->mode, HUGEPOST_MODE_ARMED);
+	WRITE_ONCE(obj->waits.mode, HUGEPOST_MODE_ARMED);
 	smp_mb(); /* pairs with hp_fill_entry() */
 	for (i = 0; i < obj->nr_channels; i++) {
 		/* pairs with the release in hp_fill_entry() */
 		if (smp_load_acquire(&obj->channels[i].replacing)) {
-			hp_leave_armed(obj, old);
+			hp_waits_end(&obj->waits, old);
 			return -EBUSY;
 		}
 	}
@@ -409,7 +233,7 @@ static int hp_arm_locked(struct hp_object *obj, struct hp_event_file *ef)
 	return 0;
 }
 
-int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_arm *arg = &cmd->arg.arm;
 	struct file *file;
@@ -429,7 +253,7 @@ int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 	}
 
 	arg->out_fd = fd;
-	ret = hp_respond(cmd);
+	ret = hp_ucmd_respond(cmd);
 	if (!ret) {
 		mutex_lock(&obj->arm_lock);
 		ret = hp_arm_locked(obj, file->private_data);
@@ -450,20 +274,20 @@ int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 void hp_disarm_object(struct hp_object *obj)
 {
 	mutex_lock(&obj->arm_lock);
-	if (obj->mode != HUGEPOST_MODE_UNARMED) {
-		hp_leave_armed(obj, HUGEPOST_MODE_UNARMED);
+	if (obj->waits.mode != HUGEPOST_MODE_UNARMED) {
+		hp_waits_end(&obj->waits, HUGEPOST_MODE_UNARMED);
 		hp_mode_changed(obj, HUGEPOST_EVENT_KIND_DISARMED);
 	}
 	mutex_unlock(&obj->arm_lock);
 }
 
-int hp_disarm(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_disarm(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	hp_disarm_object(obj);
 	return 0;
 }
 
-int hp_wake(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_wake(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_wake *arg = &cmd->arg.wake;
 	int ret;
@@ -471,7 +295,17 @@ int hp_wake(struct hp_object *obj, struct hp_ucmd *cmd)
 	ret = hp_check_range(obj, arg->offset, arg->length);
 	if (ret)
 		return ret;
-	hp_hostpage_announce(obj, arg->offset >> PAGE_SHIFT,
-			     (arg->offset + arg->length) >> PAGE_SHIFT);
+	hp_announce(obj, arg->offset >> PAGE_SHIFT,
+		    (arg->offset + arg->length) >> PAGE_SHIFT);
 	return 0;
 }
+
+const struct hp_ioctl_op hp_op_arm =
+	HP_OP(ARM, hp_arm, struct hugepost_arm, __reserved,
+	      HUGEPOST_ARM_NONBLOCK, true);
+
+const struct hp_ioctl_op hp_op_disarm =
+	HP_OP(DISARM, hp_disarm, struct hugepost_disarm, flags, 0, true);
+
+const struct hp_ioctl_op hp_op_wake =
+	HP_OP(WAKE, hp_wake, struct hugepost_wake, length, 0, true);

@@ -2,13 +2,20 @@
 /*
  * hugepost: channels fill target pages.
  *
- * Channels share no lock: they meet only in the host page that both fill.
+ * Channels share no lock: they meet only in the host page that both fill. What is
+ * a channel's own belongs to the thread that holds its busy bit.
  */
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
 #include "channel.h"
-#include "control.h"
+#include "discard.h"
+#include "fault.h"
+#include "fill.h"
+#include "folio.h"
 #include "hugepost_trace.h"
+#include "netlink_events.h"
+#include "stall.h"
 
 /* Target pages that are filled with one hold of a host page's lock. */
 #define HP_FILL_HOLD	32U
@@ -207,6 +214,44 @@ static int hp_fill_touch(u64 src)
 }
 
 /*
+ * Gets what a host page lacks to take target pages: bits and, for other bytes
+ * than zeros, a folio, from @spare if need be. The caller looks anew.
+ */
+static int hp_fill_prepare(struct hp_object *obj, struct hp_hostpage *hp,
+			   unsigned long hidx, bool zero, struct folio **spare)
+{
+	struct folio *folio = NULL;
+	struct hp_bits *bits = NULL;
+	bool need_folio = !zero && !READ_ONCE(hp->staged);
+	bool need_bits = !READ_ONCE(hp->bits);
+
+	if (need_folio && !READ_ONCE(hp->folio)) {
+		folio = hp_map_alloc(obj, hidx, spare);
+		if (!folio)
+			return -ENOMEM;
+	}
+	if (need_bits) {
+		bits = hp_bits_alloc(&obj->mem, false);
+		if (!bits) {
+			if (folio)
+				hp_folio_free(&obj->mem, folio);
+			return -ENOMEM;
+		}
+	}
+
+	hp_stall("fill-prepared");
+	if (need_folio) {
+		hp_hostpage_materialise(obj, hp, hidx, folio, &bits);
+	} else {
+		spin_lock(&hp->lock);
+		hp_hostpage_attach_bits(obj, hp, &bits);
+		spin_unlock(&hp->lock);
+	}
+	hp_bits_free(&obj->mem, bits);
+	return 0;
+}
+
+/*
  * Does a part of the entry, and maybe of those that follow it, in one host page,
  * with one hold of its lock after the other. What is lacking is got without it.
  */
@@ -246,10 +291,10 @@ static int hp_fill_some(struct hp_fill_ctx *ctx, struct hugepost_fill_entry *e)
 	pagefault_enable();
 
 	if (sub > first)
-		hp_hostpage_announce(obj, hidx * HP_SUBS + first,
-				     hidx * HP_SUBS + sub);
+		hp_announce(obj, hidx * HP_SUBS + first,
+			    hidx * HP_SUBS + sub);
 	if (ret == -EAGAIN)
-		ret = hp_hostpage_prepare(obj, hp, hidx, zero, &ctx->ch->spare);
+		ret = hp_fill_prepare(obj, hp, hidx, zero, &ctx->ch->spare);
 	else if (ret == -EFAULT)
 		ret = hp_fill_touch(e->src);
 	if (fatal_signal_pending(current))
@@ -308,7 +353,7 @@ static int hp_fill_entries(struct hp_fill_ctx *ctx)
 	return ret;
 }
 
-int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_fill *arg = &cmd->arg.fill;
 	struct hp_fill_ctx ctx = {
@@ -347,8 +392,8 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	trace_hugepost_fill(obj, arg, ret);
 	/* All waiters were woken: a good time to stage for the next page. */
 	if ((had_spare || ch->host_page != hidx) && !ch->spare &&
-	    !obj->prealloc)
-		ch->spare = hp_folio_alloc(obj, NULL, 0);
+	    !obj->mem.prealloc)
+		ch->spare = hp_folio_alloc(&obj->mem, NULL, 0);
 	pages = ch->pages - pages;
 	clear_bit_unlock(0, &ch->busy);
 	if (pages)
@@ -361,7 +406,7 @@ int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
  * within which no RCU grace period ends: after one, it changes nothing any more.
  * What the channel shows of its host page is forgotten with the next FILL.
  */
-int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
+static int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_reset *arg = &cmd->arg.reset;
 	struct hp_channel *ch = hp_channel_find(obj, arg->channel);
@@ -378,3 +423,9 @@ int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 	synchronize_rcu();
 	return 0;
 }
+
+const struct hp_ioctl_op hp_op_fill =
+	HP_OP(FILL, hp_fill, struct hugepost_fill, out_duplicates, 0, true);
+
+const struct hp_ioctl_op hp_op_reset =
+	HP_OP(RESET, hp_reset, struct hugepost_reset, __reserved, 0, true);

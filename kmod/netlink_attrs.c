@@ -3,7 +3,7 @@
  * hugepost: objects, their channels and their memory as netlink attributes.
  *
  * All of it is read without any lock that a channel or a fault takes:
- * hp_objects_lock keeps an object from going away. Figures are not all of the
+ * hp_registry_lock keeps an object from going away. Figures are not all of the
  * same moment.
  */
 #include <linux/cgroup.h>
@@ -14,10 +14,13 @@
 #include <linux/sched/signal.h>
 #include <net/netlink.h>
 
-#include "control.h"
+#include "channel.h"
+#include "netlink_attrs.h"
+#include "registry.h"
+#include "stats.h"
 
 #ifdef CONFIG_MEMCG
-static char hp_path[PATH_MAX]; /* guarded by hp_objects_lock */
+static char hp_path[PATH_MAX]; /* guarded by hp_registry_lock */
 #endif
 
 /* Attributes, and where their values, all of 64 bits, are found. */
@@ -78,17 +81,6 @@ static int hp_put_fields(struct sk_buff *skb, const struct hp_nl_field *fields,
 	return 0;
 }
 
-/* The owner's number where the reader is, 0 if it has none there. */
-pid_t hp_object_owner_nr(struct hp_object *obj)
-{
-	pid_t nr;
-
-	spin_lock(&hp_owner_lock);
-	nr = pid_nr_ns(obj->owner, task_active_pid_ns(current));
-	spin_unlock(&hp_owner_lock);
-	return nr;
-}
-
 static int hp_put_command(struct sk_buff *skb, struct hp_object *obj)
 {
 	char comm[TASK_COMM_LEN];
@@ -109,10 +101,10 @@ static int hp_put_cgroup(struct sk_buff *skb, struct hp_object *obj)
 #ifdef CONFIG_MEMCG
 	int len;
 
-	lockdep_assert_held(&hp_objects_lock);
-	if (!hp_object_ready(obj) || !obj->memcg)
+	lockdep_assert_held(&hp_registry_lock);
+	if (!hp_object_ready(obj) || !obj->mem.memcg)
 		return 0;
-	len = cgroup_path_ns(obj->memcg->css.cgroup, hp_path, sizeof(hp_path),
+	len = cgroup_path_ns(obj->mem.memcg->css.cgroup, hp_path, sizeof(hp_path),
 			     current->nsproxy->cgroup_ns);
 	if (len >= 0 && len < sizeof(hp_path))
 		return nla_put_string(skb, HUGEPOST_A_OBJECT_CGROUP, hp_path);
@@ -140,7 +132,7 @@ int hp_describe_object(struct sk_buff *skb, struct hp_object *obj)
 	hp_object_stats(obj, &stats);
 	if (hp_put_fields(skb, hp_object_fields, ARRAY_SIZE(hp_object_fields),
 			  &stats, pad) ||
-	    nla_put_u32(skb, HUGEPOST_A_OBJECT_PID, hp_object_owner_nr(obj)) ||
+	    nla_put_u32(skb, HUGEPOST_A_OBJECT_PID, hp_owner_nr(obj)) ||
 	    hp_put_command(skb, obj) || hp_put_cgroup(skb, obj) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_OBJECT_TIME,
 			      ktime_get_boottime_ns(), pad) ||

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hugepost: the short way of a FILL.
+ * hugepost: the fast way of a FILL.
  *
  * Most calls ask for one target page of a host page that has memory, from a
  * source that is there, or for a host page of zeros. They wait for nothing and
  * allocate nothing, so they are done here in a few steps. All else, and all
  * errors, are left to hp_fill().
+ *
+ * The locks are those of the other way: the channel's busy bit, and the lock of
+ * the host page.
  */
 #include "channel.h"
-#include "control.h"
+#include "fill.h"
+#include "fill_fast.h"
+#include "folio.h"
 #include "hugepost_trace.h"
+#include "netlink_events.h"
 
 /* Not to be done here. */
-#define HP_SHORT_NOT	-1
+#define HP_FAST_NOT	-1
 
 /* Page faults are off in any case under a spinlock, where these are counted. */
-static inline bool hp_short_faults(void)
+static inline bool hp_fast_faults(void)
 {
 	return !IS_ENABLED(CONFIG_PREEMPT_COUNT) ||
 	       IS_ENABLED(CONFIG_PREEMPT_RT);
@@ -25,14 +31,14 @@ static inline bool hp_short_faults(void)
  * One target page: how many were filled. The last missing one of a host page,
  * which makes it complete, goes the long way, too.
  */
-static __always_inline int hp_short_single(struct hp_hostpage *hp,
-					   struct hp_channel *ch,
-					   pgoff_t tp, u64 src)
+static __always_inline int hp_fast_single(struct hp_hostpage *hp,
+					  struct hp_channel *ch,
+					  pgoff_t tp, u64 src)
 {
 	unsigned int sub = tp % HP_SUBS;
-	int ret = HP_SHORT_NOT;
+	int ret = HP_FAST_NOT;
 
-	if (hp_short_faults())
+	if (hp_fast_faults())
 		pagefault_disable();
 	spin_lock(&hp->lock);
 	if (hp_channel_reset_since(ch, ch->known)) {
@@ -49,17 +55,17 @@ static __always_inline int hp_short_single(struct hp_hostpage *hp,
 		ret = 1;
 	}
 	spin_unlock(&hp->lock);
-	if (hp_short_faults())
+	if (hp_fast_faults())
 		pagefault_enable();
 	return ret;
 }
 
 /* A host page of zeros. */
-static __always_inline int hp_short_zero(struct hp_object *obj,
-					 struct hp_hostpage *hp,
-					 struct hp_channel *ch)
+static __always_inline int hp_fast_zero(struct hp_object *obj,
+					struct hp_hostpage *hp,
+					struct hp_channel *ch)
 {
-	int ret = HP_SHORT_NOT;
+	int ret = HP_FAST_NOT;
 
 	spin_lock(&hp->lock);
 	if (!hp_channel_reset_since(ch, ch->known) &&
@@ -69,29 +75,29 @@ static __always_inline int hp_short_zero(struct hp_object *obj,
 	return ret;
 }
 
-/* How many were filled; HP_SHORT_NOT: nothing was done, ask hp_fill(). */
-static __always_inline int hp_short(struct hp_object *obj, u32 channel,
-				    u64 offset, u64 src, bool zero)
+/* How many were filled; HP_FAST_NOT: nothing was done, ask hp_fill(). */
+static __always_inline int hp_fast(struct hp_object *obj, u32 channel,
+				   u64 offset, u64 src, bool zero)
 {
 	struct hp_channel *ch = hp_channel_find(obj, channel);
 	unsigned long hidx = offset >> HP_HOST_SHIFT;
 	pgoff_t tp = offset >> PAGE_SHIFT;
 	struct hp_hostpage *hp;
-	int nr = HP_SHORT_NOT;
+	int nr = HP_FAST_NOT;
 
 	if (unlikely(!ch || test_and_set_bit_lock(0, &ch->busy)))
-		return HP_SHORT_NOT;
+		return HP_FAST_NOT;
 	hp = ch->page;
 	if (unlikely(ch->host_page != hidx)) {
 		hp = offset < obj->length ? hp_hostpage_find(obj, hidx) : NULL;
 		if (!hp)
 			goto out;
 	}
-	nr = zero ? hp_short_zero(obj, hp, ch) :
-		    hp_short_single(hp, ch, tp, src);
+	nr = zero ? hp_fast_zero(obj, hp, ch) :
+		    hp_fast_single(hp, ch, tp, src);
 	if (likely(nr > 0)) {
 		hp_channel_account(ch, hp, hidx, nr, zero);
-		hp_hostpage_announce(obj, tp, tp + nr);
+		hp_announce(obj, tp, tp + nr);
 	} else if (!nr) {
 		ch->duplicates++;
 	}
@@ -104,18 +110,18 @@ out:
  * Apart from what is asked more often, which completes no host page and is never
  * the first FILL of an object: there is no progress to report.
  */
-static noinline int hp_short_zeros(struct hp_object *obj, u32 channel,
-				   u64 offset)
+static noinline int hp_fast_zeros(struct hp_object *obj, u32 channel,
+				  u64 offset)
 {
-	int nr = hp_short(obj, channel, offset, 0, true);
+	int nr = hp_fast(obj, channel, offset, 0, true);
 
 	if (nr > 0)
 		hp_report_progress(obj);
 	return nr;
 }
 
-/* The device's: a FILL that goes the short way, or any call. */
-long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/* A FILL, which goes the fast way or is left to hp_fill(). */
+long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct hugepost_fill __user *uarg = (void __user *)arg;
 	struct hp_object *obj = file->private_data;
@@ -124,9 +130,6 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	u64 entries;
 	int ret;
 
-	/* From here on cmd is a constant: one register more for the rest. */
-	if (cmd != HUGEPOST_FILL)
-		return hp_ioctl_any(file, cmd, arg);
 	if (trace_hugepost_fill_enabled() || !hp_object_ready(obj))
 		goto all_else;
 
@@ -143,13 +146,13 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	    !hp_get_entry(&e, u64_to_user_ptr(entries)))
 		goto all_else;
 
-	ret = HP_SHORT_NOT;
+	ret = HP_FAST_NOT;
 	if (likely(hp_is_single(&e) && PAGE_ALIGNED(e.offset)))
-		ret = hp_short(obj, channel, e.offset, e.src, false);
+		ret = hp_fast(obj, channel, e.offset, e.src, false);
 	else if (e.flags == HUGEPOST_FILL_ZERO && !e.__reserved && !e.src &&
 		 e.len == HP_HOST_SIZE && IS_ALIGNED(e.offset, HP_HOST_SIZE))
-		ret = hp_short_zeros(obj, channel, e.offset);
-	if (unlikely(ret == HP_SHORT_NOT))
+		ret = hp_fast_zeros(obj, channel, e.offset);
+	if (unlikely(ret == HP_FAST_NOT))
 		goto all_else;
 	if (!user_write_access_begin(uarg, sizeof(*uarg)))
 		return -EFAULT;
@@ -167,7 +170,7 @@ long hp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 fault:
 	user_read_access_end();
 all_else:
-	return hp_ioctl_any(file, HUGEPOST_FILL, arg);
+	return hp_ucmd_run(obj, &hp_op_fill, arg);
 fault_out:
 	user_write_access_end();
 	return -EFAULT;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hugepost: the inodes of objects.
+ *
+ * Every object has an address space of its own, so that unmap_mapping_range()
+ * reaches its mappings and no others. As in DRM, the inode comes from a file
+ * system that nobody else can mount.
+ */
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+
+#include "inode.h"
+
+#define HP_FS_MAGIC 0x68706f73
+
+static struct vfsmount *hp_mnt;
+
+static int hp_fs_init_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, HP_FS_MAGIC) ? 0 : -ENOMEM;
+}
+
+/* No .owner: kern_mount() would pin the module in itself. */
+static struct file_system_type hp_fs_type = {
+	.name = "hugepost",
+	.init_fs_context = hp_fs_init_context,
+	.kill_sb = kill_anon_super,
+};
+
+struct inode *hp_inode_alloc(void)
+{
+	return alloc_anon_inode(hp_mnt->mnt_sb);
+}
+
+int __init hp_inode_init(void)
+{
+	hp_mnt = kern_mount(&hp_fs_type);
+	return PTR_ERR_OR_ZERO(hp_mnt);
+}
+
+void hp_inode_exit(void)
+{
+	kern_unmount(hp_mnt);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hugepost: memory objects, from open to release.
+ */
+#ifndef HUGEPOST_LIFETIME_H
+#define HUGEPOST_LIFETIME_H
+
+#include "ucmd.h"
+
+struct hp_object *hp_object_open(void);
+int hp_object_mmap(struct hp_object *obj, struct vm_area_struct *vma);
+void hp_object_release(struct hp_object *obj);
+void hp_objects_lose(unsigned long pfn);
+
+extern const struct hp_ioctl_op hp_op_setup;
+
+#endif /* HUGEPOST_LIFETIME_H */
