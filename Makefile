@@ -44,7 +44,7 @@ demo:
 	@selftests/demo/run
 
 demo-stream:
-	@selftests/demo-stream/run
+	@selftests/demo/stream/run
 
 check:
 	@selftests/check

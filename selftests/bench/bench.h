@@ -12,7 +12,7 @@
 #ifndef HUGEPOST_BENCH_H
 #define HUGEPOST_BENCH_H
 
-#include "../hugepost_test.h"
+#include "../programs/hugepost_test.h"
 
 #include <sys/prctl.h>
 #include <sys/syscall.h>

@@ -8,7 +8,7 @@
  * Prints lines "NAME VALUE". Values are ns; in a VM whose clock counts
  * instructions (run-control) they are instructions.
  */
-#include "../nl_test.h"
+#include "../programs/nl_test.h"
 
 #include <sys/resource.h>
 #include <time.h>

@@ -9,7 +9,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
-#include "../hugepost_system.h"
+#include "../programs/hugepost_system.h"
 
 /* Every four bytes of memory that is marked. */
 #define DIRTY_MARK	0xe1f25d68U

@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define HUGEPOST_NO_HARNESS
-#include "../hugepost_test.h"
+#include "../programs/hugepost_test.h"
 
 #define M_OBJECTS	2
 #define M_HOSTS		4			/* host pages of an object */

@@ -9,7 +9,7 @@
 #ifndef HUGEPOST_RAW_H
 #define HUGEPOST_RAW_H
 
-#include "../nl_test.h"
+#include "../programs/nl_test.h"
 
 #define RAW_TAPE	192	/* bytes */
 #define RAW_CORPUS	256	/* tapes that reached something new */

@@ -6,8 +6,8 @@
 #ifndef HUGEPOST_RAW_CALLS_H
 #define HUGEPOST_RAW_CALLS_H
 
-#include "../hugepost_touch.h"
-#include "../nl_test.h"
+#include "../programs/hugepost_touch.h"
+#include "../programs/nl_test.h"
 
 #define PAGES	(2 * SUBS)	/* of each object */
 #define HERE	3UL		/* a target page that is present */

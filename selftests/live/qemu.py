@@ -18,7 +18,7 @@ GUEST = os.path.join(BUILD, "live/guest.elf")
 WRAPPER = os.path.join(BUILD, "userspace/hugepost-qemu")
 
 # 64 MiB, and a little: QEMU 7.2 loses writes of a guest under TCG where a RAM
-# block is a whole number of 256 KiB (see demo-stream/make-streams).
+# block is a whole number of 256 KiB (see demo/stream/make-streams).
 SIZE_KIB = 65544
 # A process that was killed must be gone within this time.
 KILL_TIMEOUT = 30

@@ -3,7 +3,7 @@
 #
 # Kernels that look for bugs, built out of a packaged source: NAME-debug, and
 # NAME-kcsan for data races, NAME-kmsan for uses of what was never written, with
-# the configurations that are in selftests/debug: vm.config, that of the release if
+# the configurations that are in selftests/setup/debug: vm.config, that of the release if
 # it has one, and that of the kind.
 # To be sourced after lib.sh, apt.sh and kernels.sh.
 #
@@ -28,7 +28,7 @@ debug_config() {
 	local part
 
 	for part in vm "${1%%-*}" "${1##*-}"; do
-		part=$TOP/selftests/debug/$part.config
+		part=$TOP/selftests/setup/debug/$part.config
 		[ ! -e "$part" ] || cat "$part"
 	done
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random sequences of all calls, compared with a model of what each target page
- * must hold (fuzz/model*.c).
+ * must hold (../fuzz/model*.c).
  *
  * HUGEPOST_SEED replays, HUGEPOST_OPS is how many operations are to be made, and
  * HUGEPOST_SECONDS how long: the first limit that is reached ends it. The last
@@ -9,7 +9,7 @@
  * compared what came of them.
  */
 #include "hugepost_test.h"
-#include "fuzz/model.h"
+#include "../fuzz/model.h"
 
 #define STEPS	2500			/* of one sequence */
 #define PLAYERS	2			/* sequences at the same time */

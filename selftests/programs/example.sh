@@ -5,7 +5,7 @@
 
 set -uo pipefail
 
-example=$(dirname "$0")/../build/userspace/example
+example=$(dirname "$0")/../../build/userspace/example
 
 echo 1..1
 if "$example" 2>&1 | sed 's/^/# /'; then

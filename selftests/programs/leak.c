@@ -6,7 +6,7 @@
  */
 #include "hugepost_touch.h"
 #include "nl_test.h"
-#include "fuzz/dirty.h"
+#include "../fuzz/dirty.h"
 
 #include <sys/resource.h>
 #include <sys/uio.h>

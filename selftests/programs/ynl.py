@@ -3,7 +3,7 @@
 """Talks to the netlink family as hugepost.yaml describes it, by the kernel's pyynl,
 which refuses an attribute that the specification does not have.
 
-usage: check SPECIFICATION
+usage: ynl.py SPECIFICATION
 """
 
 import ctypes

@@ -6,5 +6,5 @@
 
 set -euo pipefail
 
-top=$(cd "$(dirname "$0")/.." && pwd)
-exec /usr/bin/python3 "$top/selftests/ynl/check" "$top/uapi/hugepost.yaml"
+top=$(cd "$(dirname "$0")/../.." && pwd)
+exec /usr/bin/python3 "$top/selftests/programs/ynl.py" "$top/uapi/hugepost.yaml"

@@ -7,8 +7,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "fuzz/raw_calls.h"
-#include "fuzz/raw_run.h"
+#include "../fuzz/raw_calls.h"
+#include "../fuzz/raw_run.h"
 
 /* What may be used up before a wait counts as one that never ends. */
 #define PATIENCE_MS 30000
