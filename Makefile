@@ -9,7 +9,7 @@ RELEASE	:= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 			$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 OUT	?= $(TOP)/build/$(or $(RELEASE),kernel)
 
-SOURCES	 = Kbuild $(wildcard kmod/*.[ch]) $(wildcard uapi/linux/*.h)
+SOURCES	 = Kbuild kmod/probe $(wildcard kmod/*.[ch]) $(wildcard uapi/linux/*.h)
 
 VERSION	:= $(shell cat userspace/VERSION)
 # With DESTDIR, modules go below it, too.

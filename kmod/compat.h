@@ -1,31 +1,79 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Differences between kernel versions; nothing else in the module asks for one.
+ * Differences between kernels, each by what the module needs; nothing else in
+ * the module asks for one. What a kernel has is probed when the module is built
+ * (see probe), since vendors take features to older versions, and stable trees do.
+ * The version that brought a feature is named for the reader alone.
  */
 #ifndef HUGEPOST_COMPAT_H
 #define HUGEPOST_COMPAT_H
 
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/version.h>
 #include <net/genetlink.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "hugepost needs Linux 6.1 or later"
+#include "probed.h"
+
+/* 6.1: a task that waits for a page must not hold up a suspend. */
+#ifndef HP_HAVE_TASK_FREEZABLE
+#error "hugepost needs TASK_FREEZABLE_UNSAFE (Linux 6.1)"
+#endif
+
+/* 6.7 (6.1.68): events are for those who have a capability. */
+#ifndef HP_HAVE_GENL_MCAST_CAP
+#error "hugepost needs multicast groups that ask for a capability (Linux 6.1.68, 6.7)"
 #endif
 
 /*
- * 6.14 began to free page tables under the mmap lock held for reading, and 6.18
- * made finish_fault() look at i_size. In between nothing keeps it from mapping
- * all of a folio that is assembling.
+ * One of two ways keeps what a target page shares its huge page with from being
+ * mapped. (A kernel without huge pages is told so when the module is loaded.)
+ *
+ * 6.15: a driver inserts a page, or a folio of a PMD's size, into a page table
+ * by itself (vmf_insert_page_mkwrite(), vmf_insert_folio_pmd()), and what the
+ * core does with what ->fault returns does not matter.
+ *
+ * 5.15, with CONFIG_MEMORY_FAILURE: the core does not map a folio by one entry
+ * that is marked to have a bad page: a folio that assembles is marked so.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0) && \
-	LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-#error "hugepost cannot be safe on Linux 6.14 to 6.17"
+#if defined(CONFIG_TRANSPARENT_HUGEPAGE) && !defined(HP_HAVE_VMF_INSERT) && \
+	!(defined(HP_HAVE_HAS_HWPOISONED) && defined(CONFIG_MEMORY_FAILURE))
+#error "hugepost needs vmf_insert_page_mkwrite() and vmf_insert_folio_pmd() (Linux 6.15), or CONFIG_MEMORY_FAILURE"
+#endif
+
+#ifdef HP_HAVE_VMF_INSERT
+#define HP_COMPAT_INSERT 1
+#define HP_COMPAT_HUGE_FAULT hp_huge_fault
+
+static inline vm_fault_t hp_compat_insert_folio(struct vm_fault *vmf,
+						struct folio *folio)
+{
+	return vmf_insert_folio_pmd(vmf, folio, false);
+}
+
+static inline vm_fault_t hp_compat_insert_page(struct vm_fault *vmf,
+					       struct page *page)
+{
+	return vmf_insert_page_mkwrite(vmf, page, false);
+}
+#else
+#define HP_COMPAT_INSERT 0
+#define HP_COMPAT_HUGE_FAULT NULL
+
+static inline vm_fault_t hp_compat_insert_folio(struct vm_fault *vmf,
+						struct folio *folio)
+{
+	return VM_FAULT_LOCKED;
+}
+
+static inline vm_fault_t hp_compat_insert_page(struct vm_fault *vmf,
+					       struct page *page)
+{
+	return VM_FAULT_LOCKED;
+}
 #endif
 
 /* 6.3 made vm_flags read-only to drivers. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#ifndef HP_HAVE_VM_FLAGS_SET
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;
@@ -37,79 +85,31 @@ static inline struct folio *hp_compat_vma_alloc_folio(gfp_t gfp, int order,
 						      struct vm_area_struct *vma,
 						      unsigned long addr)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-	return vma_alloc_folio(gfp, order, vma, addr, true);
-#else
+#ifdef HP_HAVE_VMA_ALLOC_FOLIO_OF_4
 	return vma_alloc_folio(gfp, order, vma, addr);
+#else
+	return vma_alloc_folio(gfp, order, vma, addr, true);
 #endif
 }
 
 /* 6.18 gave the flags of pages and folios a type of their own. */
 static inline unsigned long hp_compat_page_flags(const struct page *page)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-	return page->flags;
-#else
+#ifdef HP_HAVE_PAGE_FLAGS_TYPE
 	return page->flags.f;
+#else
+	return page->flags;
 #endif
 }
-
-/* 6.7 (6.1.68) let a multicast group ask for a capability. */
-#ifndef GENL_MCAST_CAP_SYS_ADMIN
-#error "hugepost needs multicast groups that ask for a capability (6.1.68, 6.7)"
-#endif
 
 /* 6.6 gave dumps the struct genl_info that other requests have. */
 static inline struct nlattr **hp_compat_dump_attrs(struct netlink_callback *cb)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-	return genl_dumpit_info(cb)->attrs;
-#else
+#ifdef HP_HAVE_GENL_INFO_DUMP
 	return genl_info_dump(cb)->attrs;
-#endif
-}
-
-/*
- * 6.16 exported vmf_insert_folio_pmd(), and 6.18 made it usable (above). Before,
- * ->fault returns a page of the folio locked and finish_fault() maps all of it
- * where there is no page table yet, if i_size covers it; where it must not, a
- * page table has to be made first. Where the driver inserts the folio itself
- * i_size has to stay 0: finish_fault() would else map a whole folio by single
- * entries.
- */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
-#define HP_COMPAT_INSERT_PMD 1
-#define HP_COMPAT_HUGE_FAULT hp_huge_fault
-
-static inline vm_fault_t hp_compat_map_huge(struct vm_fault *vmf,
-					    struct folio *folio)
-{
-	/*
-	 * Of a write it is not told, since it would warn of a page table that
-	 * appears meanwhile (MADV_GUARD_INSTALL).
-	 */
-	return vmf_insert_folio_pmd(vmf, folio, false);
-}
-
-static inline int hp_compat_make_page_table(struct vm_fault *vmf, pte_fn_t fn)
-{
-	return 0;
-}
 #else
-#define HP_COMPAT_INSERT_PMD 0
-#define HP_COMPAT_HUGE_FAULT NULL
-
-static inline vm_fault_t hp_compat_map_huge(struct vm_fault *vmf,
-					    struct folio *folio)
-{
-	return VM_FAULT_LOCKED;
-}
-
-static inline int hp_compat_make_page_table(struct vm_fault *vmf, pte_fn_t fn)
-{
-	return apply_to_page_range(vmf->vma->vm_mm, vmf->address, PAGE_SIZE, fn,
-				   NULL);
-}
+	return genl_dumpit_info(cb)->attrs;
 #endif
+}
 
 #endif /* HUGEPOST_COMPAT_H */

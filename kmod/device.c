@@ -17,6 +17,7 @@
 #include "netlink.h"
 #include "poison.h"
 #include "reserve.h"
+#include "selftest.h"
 #include "stats.h"
 
 static int hp_open(struct inode *inode, struct file *file)
@@ -126,6 +127,9 @@ static int __init hp_init(void)
 	ret = hp_reserve_init();
 	if (ret)
 		goto err_poison;
+	ret = hp_selftest(&hp_fops);
+	if (ret)
+		goto err_reserve;
 	ret = hp_netlink_init(&hp_fops);
 	if (ret)
 		goto err_reserve;

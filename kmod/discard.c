@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 
 #include "discard.h"
+#include "folio.h"
 #include "hostpage.h"
 #include "hugepost_trace.h"
 #include "stall.h"
@@ -228,7 +229,9 @@ bool hp_discard_lost(struct hp_object *obj, unsigned long pfn)
 		return false;
 
 	folio_lock(folio);
-	folio_set_has_hwpoisoned(folio);
+	spin_lock(&hp->lock);
+	hp_folio_set_bad(folio);
+	spin_unlock(&hp->lock);
 	unmap_mapping_range(obj->inode->i_mapping,
 			    ((loff_t)hidx << HP_HOST_SHIFT) +
 			    ((loff_t)folio_page_idx(folio, page) << PAGE_SHIFT),

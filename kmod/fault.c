@@ -325,7 +325,7 @@ static vm_fault_t __maybe_unused hp_huge_fault(struct vm_fault *vmf,
 		goto out_put;
 
 	if (hp_fault_confirm(hp, sub, folio) == HP_LOOKUP_COMPLETE &&
-	    !folio_test_has_hwpoisoned(folio)) {
+	    !hp_folio_bad(folio)) {
 		atomic64_inc(&obj->count.faults);
 		ret = hp_map_huge(obj, vmf, folio);
 		trace_hugepost_fault(obj, vmf, ret);

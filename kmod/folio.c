@@ -26,7 +26,7 @@ void hp_folio_check(struct folio *folio)
 	for (i = 0; i < HP_SUBS; i++)
 		flags |= hp_compat_page_flags(folio_page(folio, i));
 	if (unlikely(flags & __PG_HWPOISON))
-		folio_set_has_hwpoisoned(folio);
+		hp_folio_set_bad(folio);
 }
 
 /*
@@ -38,7 +38,7 @@ void hp_folio_clear(struct folio *folio, unsigned int sub)
 	struct page *page = folio_page(folio, sub);
 
 	if (unlikely(PageHWPoison(page)))
-		folio_set_has_hwpoisoned(folio);
+		hp_folio_set_bad(folio);
 	else
 		clear_highpage(page);
 }
@@ -46,12 +46,13 @@ void hp_folio_clear(struct folio *folio, unsigned int sub)
 /*
  * Drops the module's reference. A page with a memory error must not go back to
  * the allocator, which looks for errors in single pages only: it is kept out of
- * use for good.
+ * use for good. It also stays charged to its cgroup: what is charged by
+ * __GFP_ACCOUNT is uncharged by the allocator alone, when the page is freed.
  */
 void hp_folio_release(struct folio *folio)
 {
 	hp_folio_check(folio);
-	if (folio_test_has_hwpoisoned(folio)) {
+	if (hp_folio_bad(folio)) {
 		pr_warn_ratelimited("hugepost: huge page at pfn %#lx has a memory error, taken out of use\n",
 				    folio_pfn(folio));
 		return;

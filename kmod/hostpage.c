@@ -52,7 +52,10 @@ struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 	return hp_hostpage_find(obj, hidx);
 }
 
-/* Counts the host page in the state that it is in now. */
+/*
+ * Counts the host page in the state that it is in now, and marks its folio by
+ * it: before a target page of a complete one goes, and after the last one came.
+ */
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp)
 {
 	const unsigned int complete = BIT(HP_PRESENT) | BIT(HP_ZERO);
@@ -73,6 +76,10 @@ void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp)
 	change = !!(complete & BIT(state)) - !!(complete & BIT(hp->state));
 	if (change)
 		atomic64_add(change, &obj->count.complete);
+	if (state == HP_STAGING)
+		hp_folio_set_partial(hp->folio);
+	else if (state == HP_PRESENT)
+		hp_folio_set_whole(hp->folio);
 	hp->state = state;
 }
 
@@ -95,7 +102,7 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 	hp->bits = NULL;
 	if (!hp->nr_present && hp->staged) {
 		hp->staged = 0;
-		if (!obj->mem.prealloc || folio_test_has_hwpoisoned(hp->folio)) {
+		if (!obj->mem.prealloc || hp_folio_bad(hp->folio)) {
 			left->folio = hp->folio;
 			hp->folio = NULL;
 		}

@@ -6,6 +6,8 @@
  * reaches its mappings and no others. As in DRM, the inode comes from a file
  * system that nobody else can mount.
  */
+#include <linux/file.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 
@@ -30,6 +32,23 @@ static struct file_system_type hp_fs_type = {
 struct inode *hp_inode_alloc(void)
 {
 	return alloc_anon_inode(hp_mnt->mnt_sb);
+}
+
+/* A file of @inode that is in no process's table, with a reference to @inode. */
+struct file *hp_inode_file(struct inode *inode,
+			   const struct file_operations *fops)
+{
+	struct file *file;
+
+	if (!try_module_get(fops->owner)) /* dropped with the file */
+		return ERR_PTR(-ENODEV);
+	ihold(inode);
+	file = alloc_file_pseudo(inode, hp_mnt, "hugepost", O_RDWR, fops);
+	if (IS_ERR(file)) {
+		iput(inode);
+		module_put(fops->owner);
+	}
+	return file;
 }
 
 int __init hp_inode_init(void)

@@ -8,6 +8,8 @@
 #include <linux/fs.h>
 
 struct inode *hp_inode_alloc(void);
+struct file *hp_inode_file(struct inode *inode,
+			   const struct file_operations *fops);
 int hp_inode_init(void);
 void hp_inode_exit(void);
 

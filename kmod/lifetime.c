@@ -161,8 +161,8 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 	if (ret)
 		goto err_free;
 
-	/* finish_fault() of kernels that map through ->fault compares it. */
-	if (!HP_COMPAT_INSERT_PMD)
+	/* A core that maps what ->fault returns compares it. */
+	if (!HP_COMPAT_INSERT)
 		i_size_write(obj->inode, obj->length);
 
 	hp_owner_set(obj);

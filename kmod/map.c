@@ -4,9 +4,14 @@
  *
  * Only target pages that are present are mapped: all others are somebody else's
  * old data. A host page is mapped by one entry only if it is complete and has no
- * memory error, else by an entry for each target page. The caller holds the
- * folio's lock, so that DISCARD, which takes it, cannot come between the look at
- * the host page and the entry.
+ * memory error, else by an entry for each target page. Where the kernel lets a
+ * driver make entries (HP_COMPAT_INSERT), both are made here. Elsewhere the core
+ * makes them, of the page that ->fault returns, and would map all of its folio if
+ * that has no page table yet: folios that are not complete have a mark that
+ * forbids it (see folio.h).
+ *
+ * The caller holds the folio's lock, so that DISCARD, which takes it, cannot come
+ * between the look at the host page and the entry.
  */
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
@@ -15,6 +20,13 @@
 #include "hostpage.h"
 #include "folio.h"
 #include "map.h"
+
+/*
+ * The core says that it has no memory, too, if the page table that it has just
+ * made is freed again before it is used (madvise(MADV_DONTNEED) in another
+ * thread, CONFIG_PT_RECLAIM).
+ */
+#define HP_MAP_TRIES	16
 
 /* How the host page at @addr is mapped. Only looks, so no page-table lock. */
 enum hp_mapped hp_how_mapped(struct mm_struct *mm, unsigned long addr)
@@ -49,7 +61,7 @@ bool hp_map_suits_huge(struct vm_fault *vmf)
 	unsigned long haddr = vmf->address & HPAGE_PMD_MASK;
 	struct vm_area_struct *vma = vmf->vma;
 
-	if (HP_COMPAT_INSERT_PMD && vmf->flags & FAULT_FLAG_WRITE &&
+	if (HP_COMPAT_INSERT && vmf->flags & FAULT_FLAG_WRITE &&
 	    !pte_write(pfn_pte(0, vma->vm_page_prot)))
 		return false;
 	return pmd_none(*vmf->pmd) && haddr >= vma->vm_start &&
@@ -60,21 +72,29 @@ bool hp_map_suits_huge(struct vm_fault *vmf)
 
 /*
  * Maps the complete host page of the locked @folio, which suits, by one entry.
- * VM_FAULT_LOCKED leaves that to the core.
+ * VM_FAULT_LOCKED leaves that to the core. That it is written is not told, since
+ * the core would warn of a page table that appears meanwhile
+ * (MADV_GUARD_INSTALL).
  */
 vm_fault_t hp_map_huge(struct hp_object *obj, struct vm_fault *vmf,
 		       struct folio *folio)
 {
-	vm_fault_t ret = hp_compat_map_huge(vmf, folio);
+	vm_fault_t ret = hp_compat_insert_folio(vmf, folio);
 
 	if (ret == VM_FAULT_LOCKED || ret == VM_FAULT_NOPAGE)
 		atomic64_inc(&obj->count.installs_huge);
 	return ret;
 }
 
-static int hp_no_pte(pte_t *pte, unsigned long addr, void *data)
+/*
+ * Is there a marker in place of an entry (userfaultfd's write protection)? Only
+ * the core knows what to make of it. It maps one page of such a mapping at a
+ * time, and none by one entry whose folio is marked (folio.h).
+ */
+static bool hp_map_has_marker(struct vm_fault *vmf)
 {
-	return 0;
+	return vmf->flags & FAULT_FLAG_ORIG_PTE_VALID &&
+	       !pte_none(vmf->orig_pte);
 }
 
 /*
@@ -82,19 +102,29 @@ static int hp_no_pte(pte_t *pte, unsigned long addr, void *data)
  * VM_FAULT_LOCKED leaves that to the core.
  */
 static vm_fault_t hp_map_single(struct hp_object *obj, struct vm_fault *vmf,
-				struct folio *folio, bool complete)
+				struct folio *folio)
 {
-	if (!complete && pmd_none(*vmf->pmd) &&
-	    hp_compat_make_page_table(vmf, hp_no_pte))
-		return VM_FAULT_OOM;
+	struct page *page = folio_page(folio, vmf->pgoff % HP_SUBS);
+	unsigned int tries = HP_MAP_TRIES;
+	vm_fault_t ret = VM_FAULT_LOCKED;
+
 	/*
-	 * Last, since the core must not get a bad page: it would look for the
-	 * page-cache mapping that our folios do not have.
+	 * Nor must the core get a bad page: it would look for the page-cache
+	 * mapping that our folios do not have.
 	 */
-	if (unlikely(PageHWPoison(folio_page(folio, vmf->pgoff % HP_SUBS))))
+	if (unlikely(PageHWPoison(page)))
 		return VM_FAULT_HWPOISON;
-	atomic64_inc(&obj->count.installs_single);
-	return VM_FAULT_LOCKED;
+	if (HP_COMPAT_INSERT && !hp_map_has_marker(vmf)) {
+		/* With this lock another thread may have mapped all of it. */
+		if (pmd_trans_huge(READ_ONCE(*vmf->pmd)))
+			return VM_FAULT_NOPAGE;
+		do {
+			ret = hp_compat_insert_page(vmf, page);
+		} while (ret == VM_FAULT_OOM && --tries);
+	}
+	if (ret == VM_FAULT_LOCKED || ret == VM_FAULT_NOPAGE)
+		atomic64_inc(&obj->count.installs_single);
+	return ret;
 }
 
 /*
@@ -106,11 +136,10 @@ vm_fault_t hp_map_page(struct hp_object *obj, struct vm_fault *vmf,
 {
 	vm_fault_t ret;
 
-	if (complete && !folio_test_has_hwpoisoned(folio) &&
-	    hp_map_suits_huge(vmf))
+	if (complete && !hp_folio_bad(folio) && hp_map_suits_huge(vmf))
 		ret = hp_map_huge(obj, vmf, folio);
 	else
-		ret = hp_map_single(obj, vmf, folio, complete);
+		ret = hp_map_single(obj, vmf, folio);
 	if (ret == VM_FAULT_LOCKED) {
 		vmf->page = folio_page(folio, vmf->pgoff % HP_SUBS);
 		return ret;

@@ -44,7 +44,7 @@ void hp_report(struct hp_object *obj, enum hugepost_event_kind kind)
 	void *hdr;
 
 	hp_stall("report");
-	if (!genl_has_listeners(hp_events_family, &init_net, 0))
+	if (!obj->id || !genl_has_listeners(hp_events_family, &init_net, 0))
 		return;
 	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!skb)

@@ -53,7 +53,7 @@ struct hp_object {
 	/* lifetime.c, registry.c */
 	struct kref ref;
 	struct inode *inode;	/* an address space of the object's own */
-	u64 id;			/* constant, the index in the registry */
+	u64 id;			/* index in the registry, 0: not there */
 	u64 created;		/* constant, in ns of CLOCK_BOOTTIME */
 	struct pid *owner;	/* who set it up; under hp_owner_lock */
 	struct mutex setup_lock; /* guards the fields up to @mem */

@@ -22,10 +22,9 @@ int hp_registry_add(struct hp_object *obj)
 	int ret;
 
 	mutex_lock(&hp_registry_lock);
-	obj->id = hp_last_id + 1;
-	ret = xa_insert(&hp_registry, obj->id, obj, GFP_KERNEL);
+	ret = xa_insert(&hp_registry, hp_last_id + 1, obj, GFP_KERNEL);
 	if (!ret) {
-		hp_last_id++;
+		obj->id = ++hp_last_id;
 		atomic_inc(&hp_generation);
 	}
 	mutex_unlock(&hp_registry_lock);
@@ -34,6 +33,8 @@ int hp_registry_add(struct hp_object *obj)
 
 void hp_registry_remove(struct hp_object *obj)
 {
+	if (!obj->id) /* the self-test's, which was never there */
+		return;
 	mutex_lock(&hp_registry_lock);
 	xa_erase(&hp_registry, obj->id);
 	atomic_inc(&hp_generation);
