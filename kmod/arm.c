@@ -27,6 +27,7 @@ struct hp_event_file {
 	struct hp_object *obj;
 	struct pid *owner;
 	u64 serial;
+	size_t event_size;	/* the caller's */
 };
 
 static void hp_mode_changed(struct hp_object *obj,
@@ -80,22 +81,24 @@ static ssize_t hp_event_read(struct file *file, char __user *buf, size_t count,
 	struct hp_event_file *ef = file->private_data;
 	struct hp_waits *waits = &ef->obj->waits;
 	struct hugepost_event event;
+	size_t len = min(ef->event_size, sizeof(event));
 	size_t done = 0;
 	int ret = 0;
 
-	if (count < sizeof(event))
+	if (count < ef->event_size)
 		return -EINVAL;
 	hp_event_set_owner(ef);
 
-	while (count - done >= sizeof(event)) {
+	while (count - done >= ef->event_size) {
 		if (hp_event_take(waits, ef->serial, &event)) {
 			hp_stall("event-taken");
-			if (copy_to_user(buf + done, &event, sizeof(event))) {
+			if (copy_to_user(buf + done, &event, len) ||
+			    clear_user(buf + done + len, ef->event_size - len)) {
 				hp_event_untake(waits, &event);
 				ret = -EFAULT;
 				break;
 			}
-			done += sizeof(event);
+			done += ef->event_size;
 			continue;
 		}
 		if (done || hp_event_ended(ef))
@@ -178,7 +181,7 @@ static const struct file_operations hp_event_fops = {
 	.release = hp_event_release,
 };
 
-static struct file *hp_event_file(struct hp_object *obj, u32 flags)
+static struct file *hp_event_file(struct hp_object *obj, u32 flags, u32 size)
 {
 	struct hp_event_file *ef;
 	struct file *file;
@@ -187,6 +190,7 @@ static struct file *hp_event_file(struct hp_object *obj, u32 flags)
 	if (!ef)
 		return ERR_PTR(-ENOMEM);
 	ef->obj = obj;
+	ef->event_size = size;
 	file = anon_inode_getfile("[hugepost-events]", &hp_event_fops, ef,
 				  O_RDONLY | O_CLOEXEC |
 				  (flags & HUGEPOST_ARM_NONBLOCK ? O_NONBLOCK :
@@ -237,16 +241,17 @@ static int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_arm *arg = &cmd->arg.arm;
 	struct file *file;
-	int fd, ret;
+	int fd, ret, size;
 
-	if (arg->__reserved)
-		return -EINVAL;
+	size = hp_element_size(arg->event_size, HUGEPOST_EVENT_SIZE_VER0);
+	if (size < 0)
+		return size;
 	arg->out_fd = -1;
 
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	file = hp_event_file(obj, arg->flags);
+	file = hp_event_file(obj, arg->flags, size);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
@@ -301,7 +306,7 @@ static int hp_wake(struct hp_object *obj, struct hp_ucmd *cmd)
 }
 
 const struct hp_ioctl_op hp_op_arm =
-	HP_OP(ARM, hp_arm, struct hugepost_arm, __reserved,
+	HP_OP(ARM, hp_arm, struct hugepost_arm, event_size,
 	      HUGEPOST_ARM_NONBLOCK, true);
 
 const struct hp_ioctl_op hp_op_disarm =

@@ -74,25 +74,28 @@ static inline bool hp_is_single(const struct hugepost_fill_entry *e)
 }
 
 /*
- * Reads an entry in line: a call would take longer than the copy. False if there
- * is a fault.
+ * Reads an entry that has @size bytes where it comes from: in line, since a call
+ * would take longer than the copy. -EFAULT, or -E2BIG if what of it the module
+ * does not know is not zero.
  */
-static __always_inline bool
+static __always_inline int
 hp_get_entry(struct hugepost_fill_entry *e,
-	     const struct hugepost_fill_entry __user *from)
+	     const struct hugepost_fill_entry __user *from, size_t size)
 {
+	if (unlikely(size != sizeof(*from)))
+		return copy_struct_from_user(e, sizeof(*e), from, size);
 	if (!user_read_access_begin(from, sizeof(*from)))
-		return false;
+		return -EFAULT;
 	unsafe_get_user(e->offset, &from->offset, fault);
 	unsafe_get_user(e->src, &from->src, fault);
 	unsafe_get_user(e->len, &from->len, fault);
 	unsafe_get_user(e->flags, &from->flags, fault);
 	unsafe_get_user(e->__reserved, &from->__reserved, fault);
 	user_read_access_end();
-	return true;
+	return 0;
 fault:
 	user_read_access_end();
-	return false;
+	return -EFAULT;
 }
 
 /*

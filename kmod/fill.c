@@ -26,7 +26,8 @@ struct hp_fill_ctx {
 	struct hp_channel *ch;
 	unsigned long generation;
 	struct hugepost_fill *arg;
-	const struct hugepost_fill_entry __user *entries;
+	const void __user *entries;
+	size_t entry_size;
 };
 
 static void hp_account_duplicates(struct hp_fill_ctx *ctx, unsigned int nr)
@@ -91,15 +92,16 @@ static unsigned int hp_write_run(struct hp_fill_ctx *ctx,
 /*
  * The way of most target pages: entries of one target page each that follow each
  * other, up to @end. @e is the first of them; it is left at one that goes
- * another way, or at its end. Returns where it ended.
+ * another way, or at its end. Returns where it ended. @entry_size is a constant
+ * where it is the size that most callers have.
  */
-static unsigned int hp_fill_singles(struct hp_fill_ctx *ctx,
-				    struct hp_hostpage *hp,
-				    unsigned long hidx, unsigned int first,
-				    unsigned int end,
-				    struct hugepost_fill_entry *e)
+static __always_inline unsigned int
+hp_fill_singles(struct hp_fill_ctx *ctx, struct hp_hostpage *hp,
+		unsigned long hidx, unsigned int first, unsigned int end,
+		struct hugepost_fill_entry *e, size_t entry_size)
 {
 	u32 filled = 0, next = ctx->arg->out_done;
+	const void __user *from = ctx->entries + next * entry_size;
 	unsigned int sub = first;
 	u64 offset = e->offset;
 
@@ -113,8 +115,9 @@ static unsigned int hp_fill_singles(struct hp_fill_ctx *ctx,
 		}
 		sub++;
 		offset += PAGE_SIZE;
+		from += entry_size;
 		if (++next == ctx->arg->nr ||
-		    !hp_get_entry(e, ctx->entries + next) ||
+		    hp_get_entry(e, from, entry_size) ||
 		    e->offset != offset || !hp_is_single(e)) {
 			e->len = 0;
 			break;
@@ -148,7 +151,10 @@ static unsigned int hp_fill_hold(struct hp_fill_ctx *ctx,
 
 	if ((hp->bits ? hp->staged : hp_hostpage_complete(hp)) &&
 	    hp_is_single(e))
-		sub = hp_fill_singles(ctx, hp, hidx, sub, end, e);
+		sub = likely(ctx->entry_size == sizeof(*e)) ?
+		      hp_fill_singles(ctx, hp, hidx, sub, end, e, sizeof(*e)) :
+		      hp_fill_singles(ctx, hp, hidx, sub, end, e,
+				      ctx->entry_size);
 
 	for (; sub < end && e->len && !*ret; sub += nr) {
 		stop = sub + min_t(u64, e->len >> PAGE_SHIFT, end - sub);
@@ -346,9 +352,9 @@ static int hp_fill_entries(struct hp_fill_ctx *ctx)
 	int ret = 0;
 
 	while (!ret && ctx->arg->out_done < ctx->arg->nr) {
-		if (!hp_get_entry(&e, ctx->entries + ctx->arg->out_done))
-			return -EFAULT;
-		ret = hp_fill_entry(ctx, &e);
+		ret = hp_get_entry(&e, ctx->entries + ctx->arg->out_done *
+				   ctx->entry_size, ctx->entry_size) ?:
+		      hp_fill_entry(ctx, &e);
 	}
 	return ret;
 }
@@ -366,8 +372,12 @@ static int hp_fill(struct hp_object *obj, struct hp_ucmd *cmd)
 	bool had_spare;
 	int ret;
 
-	if (arg->__reserved || !arg->nr || arg->nr > HUGEPOST_FILL_MAX)
+	if (!arg->nr || arg->nr > HUGEPOST_FILL_MAX)
 		return -EINVAL;
+	ret = hp_element_size(arg->entry_size, HUGEPOST_FILL_ENTRY_SIZE_VER0);
+	if (ret < 0)
+		return ret;
+	ctx.entry_size = ret;
 	arg->out_done = 0;
 	arg->out_bytes = 0;
 	arg->out_duplicates = 0;

@@ -125,7 +125,7 @@ long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct hugepost_fill __user *uarg = (void __user *)arg;
 	struct hp_object *obj = file->private_data;
-	u32 size, flags, channel, nr, reserved;
+	u32 size, flags, channel, nr, entry_size;
 	struct hugepost_fill_entry e;
 	u64 entries;
 	int ret;
@@ -140,10 +140,12 @@ long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	unsafe_get_user(channel, &uarg->channel, fault);
 	unsafe_get_user(nr, &uarg->nr, fault);
 	unsafe_get_user(entries, &uarg->entries, fault);
-	unsafe_get_user(reserved, &uarg->__reserved, fault);
+	unsafe_get_user(entry_size, &uarg->entry_size, fault);
 	user_read_access_end();
-	if (size != sizeof(*uarg) || (flags | reserved | (nr ^ 1)) ||
-	    !hp_get_entry(&e, u64_to_user_ptr(entries)))
+	/* An entry's size may be 0 or the first version's, a power of two. */
+	if (size != sizeof(*uarg) || (flags | (nr ^ 1) |
+	    (entry_size & ~HUGEPOST_FILL_ENTRY_SIZE_VER0)) ||
+	    hp_get_entry(&e, u64_to_user_ptr(entries), sizeof(e)))
 		goto all_else;
 
 	ret = HP_FAST_NOT;

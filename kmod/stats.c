@@ -21,6 +21,8 @@ static int hp_info(struct hp_object *obj, struct hp_ucmd *cmd)
 		arg->out_features |= HUGEPOST_FEATURE_POISON;
 	arg->out_host_page_sizes = HP_HOST_SIZE;
 	arg->out_target_page_sizes = PAGE_SIZE;
+	arg->out_fill_entry_size = sizeof(struct hugepost_fill_entry);
+	arg->out_event_size = sizeof(struct hugepost_event);
 	return 0;
 }
 

@@ -68,6 +68,21 @@ struct hp_ioctl_op {
 		.execute = _fn,                                                \
 	}
 
+/*
+ * The size of an array's element as the caller has it, or -errno: 0 is @first, the
+ * first version's.
+ */
+static inline int hp_element_size(u32 size, u32 first)
+{
+	if (!size)
+		return first;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < first || size % sizeof(u64))
+		return -EINVAL;
+	return size;
+}
+
 long hp_ucmd_run(struct hp_object *obj, const struct hp_ioctl_op *op,
 		 unsigned long uarg);
 int hp_ucmd_respond(struct hp_ucmd *cmd);

@@ -48,14 +48,24 @@
  * longer (newer) one is accepted if the part that the module does not know is
  * zero. Fields named out_* are written by the module, also when the ioctl
  * fails after its arguments were checked; what they held before is not read.
+ *
+ * FILL's entries and the events that read() returns may grow at their end, too.
+ * Their size is told in a field of an ioctl's structure, @entry_size and
+ * @event_size: what the caller's sizeof() is, or 0 for the first version's
+ * (HUGEPOST_FILL_ENTRY_SIZE_VER0, HUGEPOST_EVENT_SIZE_VER0). It is a multiple of 8
+ * bytes, not less than that version's and at most a page. Of a longer entry than
+ * the module knows the rest must be zero; of a longer event the rest is zero. INFO
+ * tells the sizes that the module knows.
+ *
  * The errno values below mean the same for every ioctl:
  *
  *  - ENOTTY: the ioctl number is not known to this module.
- *  - EINVAL: size is shorter than the first version of the structure, a
- *    reserved field is not zero, or a value (offset, length, alignment, count)
- *    is not allowed. Offsets and lengths must be multiples of the target page.
- *  - E2BIG: size is longer than the structure the module knows, and the
- *    unknown part is not zero; or it is longer than a page.
+ *  - EINVAL: size, @entry_size or @event_size is shorter than the first version
+ *    of the structure, a reserved field is not zero, or a value (offset, length,
+ *    alignment, count) is not allowed. Offsets and lengths must be multiples of
+ *    the target page.
+ *  - E2BIG: one of these sizes is longer than the structure the module knows,
+ *    and the unknown part is not zero; or it is longer than a page.
  *  - EOPNOTSUPP: an unknown flag is set, or a page size is not supported.
  *  - EFAULT: a pointer could not be read or written.
  *  - ENXIO: the object is not set up yet.
@@ -70,7 +80,7 @@
 #define HUGEPOST_DEVICE		"/dev/hugepost"
 
 /* Grows when an existing call changes its meaning. */
-#define HUGEPOST_API_VERSION	1
+#define HUGEPOST_API_VERSION	2
 
 #define HUGEPOST_CHANNELS_MAX	64
 
@@ -110,6 +120,8 @@ enum {
  * @out_features: HUGEPOST_FEATURE_* bits
  * @out_host_page_sizes: supported host page sizes, or-ed together, in bytes
  * @out_target_page_sizes: supported target page sizes, or-ed together, in bytes
+ * @out_fill_entry_size: bytes of &struct hugepost_fill_entry that the module knows
+ * @out_event_size: bytes of &struct hugepost_event that the module knows
  *
  * What the module can do. Works before SETUP and changes nothing.
  */
@@ -121,6 +133,8 @@ struct hugepost_info {
 	__aligned_u64 out_features;
 	__aligned_u64 out_host_page_sizes;
 	__aligned_u64 out_target_page_sizes;
+	__u32 out_fill_entry_size;
+	__u32 out_event_size;
 };
 
 #define HUGEPOST_INFO _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_INFO)
@@ -179,7 +193,8 @@ struct hugepost_setup {
  * @size: sizeof(struct hugepost_arm)
  * @flags: HUGEPOST_ARM_* flags
  * @out_fd: the event descriptor
- * @__reserved: must be 0
+ * @event_size: bytes that read() of @out_fd returns for one event, 0 for
+ *	HUGEPOST_EVENT_SIZE_VER0 (see "General rules")
  *
  * From now on a touch of a missing target page waits and raises an event, to
  * be read from @out_fd. When the last reference to the event descriptor is
@@ -194,7 +209,7 @@ struct hugepost_arm {
 	__u32 size;
 	__u32 flags;
 	__s32 out_fd;
-	__u32 __reserved;
+	__u32 event_size;
 };
 
 #define HUGEPOST_ARM _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_ARM)
@@ -236,6 +251,9 @@ struct hugepost_fill_entry {
 	__u32 __reserved;
 };
 
+/* Bytes of an entry in the first version. */
+#define HUGEPOST_FILL_ENTRY_SIZE_VER0	32
+
 /* Most entries of one FILL. */
 #define HUGEPOST_FILL_MAX	65536
 
@@ -247,7 +265,8 @@ struct hugepost_fill_entry {
  * @nr: number of entries, 1 to HUGEPOST_FILL_MAX
  * @entries: user address of @nr struct hugepost_fill_entry
  * @out_done: entries that are done completely
- * @__reserved: must be 0
+ * @entry_size: bytes from one of @entries to the next, 0 for
+ *	HUGEPOST_FILL_ENTRY_SIZE_VER0 (see "General rules")
  * @out_bytes: bytes that were copied
  * @out_duplicates: target pages that were skipped, being present already
  *
@@ -276,7 +295,7 @@ struct hugepost_fill {
 	__u32 nr;
 	__aligned_u64 entries;
 	__u32 out_done;
-	__u32 __reserved;
+	__u32 entry_size;
 	__aligned_u64 out_bytes;
 	__aligned_u64 out_duplicates;
 };
@@ -559,10 +578,11 @@ enum {
  *
  * One event is queued for a target page, however many touch it, until it is
  * present (or WAKE, DISCARD, DISARM forget it). read() returns as many whole
- * events as fit; it waits for the first, unless O_NONBLOCK is set (EAGAIN). A
- * buffer shorter than one event is EINVAL. poll() says POLLIN when an event can
- * be read, and POLLHUP when the object is disarmed, armed anew, or closed; read
- * returns 0 then. An event that cannot be copied (EFAULT) stays queued.
+ * events as fit, each of &struct hugepost_arm.event_size bytes; it waits for the
+ * first, unless O_NONBLOCK is set (EAGAIN). A buffer shorter than that is EINVAL.
+ * poll() says POLLIN when an event can be read, and POLLHUP when the object is
+ * disarmed, armed anew, or closed; read returns 0 then. An event that cannot be
+ * copied (EFAULT) stays queued.
  */
 struct hugepost_event {
 	__u32 kind;
@@ -572,5 +592,8 @@ struct hugepost_event {
 	__u32 tid;
 	__u32 __reserved;
 };
+
+/* Bytes of an event in the first version. */
+#define HUGEPOST_EVENT_SIZE_VER0	32
 
 #endif /* _UAPI_LINUX_HUGEPOST_H */
