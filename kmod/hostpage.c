@@ -52,6 +52,41 @@ struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 	return hp_hostpage_find(obj, hidx);
 }
 
+/* Gives the memory of all host pages back, which nobody uses any more. */
+void hp_hostpages_free_memory(struct hp_object *obj)
+{
+	struct hp_chunk *chunk;
+	unsigned int i;
+
+	llist_for_each_entry(chunk, obj->populated.first, node) {
+		for (i = 0; i < HP_CHUNK; i++) {
+			struct hp_hostpage *hp = &chunk->pages[i];
+
+			hp_bits_free(&obj->mem, hp->bits);
+			hp->bits = NULL;
+			if (hp->folio)
+				hp_folio_free(&obj->mem, hp->folio);
+			hp->folio = NULL;
+		}
+		cond_resched();
+	}
+}
+
+/* Then their state, which nobody reads any more. */
+void hp_hostpages_free(struct hp_object *obj)
+{
+	struct hp_chunk *chunk, *next;
+
+	llist_for_each_entry_safe(chunk, next, llist_del_all(&obj->populated),
+				  node) {
+		kfree(chunk);
+		atomic64_sub(sizeof(*chunk), &obj->mem.metadata);
+		cond_resched();
+	}
+	kvfree(obj->chunks);
+	obj->chunks = NULL;
+}
+
 /*
  * Counts the host page in the state that it is in now, and marks its folio by
  * it: before a target page of a complete one goes, and after the last one came.

@@ -49,6 +49,9 @@ struct hp_leftover {
 	struct folio *folio;
 };
 
+void hp_hostpages_free_memory(struct hp_object *obj);
+void hp_hostpages_free(struct hp_object *obj);
+
 struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx);
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp);
 bool hp_hostpage_set_zero(struct hp_object *obj, struct hp_hostpage *hp);

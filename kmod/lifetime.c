@@ -31,42 +31,39 @@ struct hp_object *hp_object_open(void)
 	return obj;
 }
 
-/* Gives the memory of all host pages back; nobody uses them any more. */
+/* Gives the memory of all host pages back; nobody uses it any more. */
 static void hp_object_free_memory(struct hp_object *obj)
 {
-	struct hp_chunk *chunk, *next;
 	unsigned int i;
 
 	for (i = 0; obj->channels && i < obj->nr_channels; i++)
 		if (obj->channels[i].spare)
 			hp_folio_free(&obj->mem, obj->channels[i].spare);
+	hp_hostpages_free_memory(obj);
+}
 
-	llist_for_each_entry_safe(chunk, next, llist_del_all(&obj->populated),
-				  node) {
-		for (i = 0; i < HP_CHUNK; i++) {
-			struct hp_hostpage *hp = &chunk->pages[i];
-
-			if (hp->bits)
-				hp_bits_free(&obj->mem, hp->bits);
-			if (hp->folio)
-				hp_folio_free(&obj->mem, hp->folio);
-		}
-		kfree(chunk);
-		atomic64_sub(sizeof(*chunk), &obj->mem.metadata);
-		cond_resched();
-	}
-	kvfree(obj->chunks);
+/* Then the state of host pages and channels goes, once nobody reads it. */
+static void hp_object_free_tables(struct hp_object *obj)
+{
+	hp_hostpages_free(obj);
 	kvfree(obj->channels);
-	mem_cgroup_put(obj->mem.memcg);
-	obj->chunks = NULL;
 	obj->channels = NULL;
+	mem_cgroup_put(obj->mem.memcg);
 	obj->mem.memcg = NULL;
+}
+
+void hp_tables_put(struct hp_object *obj)
+{
+	if (!refcount_dec_and_test(&obj->users))
+		return;
+	hp_object_free_tables(obj);
+	hp_object_put(obj);
 }
 
 /*
  * The last user of the file is gone: no mapping is left, nobody waits in a
- * fault and no ioctl is under way. Event descriptors may still be there: they
- * keep the bare object.
+ * fault and no ioctl is under way. Somebody may still read what the object is:
+ * that keeps its tables. Event descriptors keep the bare object.
  */
 void hp_object_release(struct hp_object *obj)
 {
@@ -75,7 +72,7 @@ void hp_object_release(struct hp_object *obj)
 	hp_object_free_memory(obj);
 	if (obj->ready)
 		hp_report(obj, HUGEPOST_EVENT_KIND_RELEASED);
-	hp_object_put(obj);
+	hp_tables_put(obj);
 	hp_reserve_refill();
 }
 
@@ -173,6 +170,7 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 
 err_free:
 	hp_object_free_memory(obj);
+	hp_object_free_tables(obj);
 	hp_reserve_refill();
 	return ret;
 }

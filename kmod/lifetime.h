@@ -10,6 +10,7 @@
 struct hp_object *hp_object_open(void);
 int hp_object_mmap(struct hp_object *obj, struct vm_area_struct *vma);
 void hp_object_release(struct hp_object *obj);
+void hp_tables_put(struct hp_object *obj);
 void hp_objects_lose(unsigned long pfn);
 
 extern const struct hp_ioctl_op hp_op_setup;

@@ -28,6 +28,7 @@ struct hp_object *hp_object_alloc(void)
 	}
 
 	kref_init(&obj->ref);
+	refcount_set(&obj->users, 1);
 	mutex_init(&obj->setup_lock);
 	mutex_init(&obj->arm_lock);
 	obj->mem.node = NUMA_NO_NODE;

@@ -13,6 +13,7 @@
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
+#include <linux/refcount.h>
 #include <linux/hugepost.h>
 
 #include "memory.h"
@@ -46,12 +47,15 @@ struct hp_counters {
 };
 
 /*
- * A memory object. Referenced by its file and its event descriptors; a thread
- * that waits in a fault holds the file.
+ * A memory object. Referenced by its @users and its event descriptors; a thread
+ * that waits in a fault holds the file. The file frees huge pages, the last user
+ * @channels, chunks and the cgroup: they may be read, if @ready, when the file is
+ * gone.
  */
 struct hp_object {
 	/* lifetime.c, registry.c */
 	struct kref ref;
+	refcount_t users;	/* the file, and who describes the object */
 	struct inode *inode;	/* an address space of the object's own */
 	u64 id;			/* index in the registry, 0: not there */
 	u64 created;		/* constant, in ns of CLOCK_BOOTTIME */
