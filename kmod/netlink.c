@@ -3,9 +3,11 @@
  * hugepost: the generic netlink family, see uapi/hugepost.yaml.
  */
 #include <linux/file.h>
+#include <linux/math64.h>
 #include <net/genetlink.h>
 
 #include "compat.h"
+#include "lifetime.h"
 #include "netlink.h"
 #include "netlink_attrs.h"
 #include "netlink_events.h"
@@ -15,6 +17,14 @@
 #include "stats.h"
 
 #define HP_MAP_CELLS	4096
+
+/*
+ * Host pages that one request for a map looks at. As long as any request is under
+ * way, nobody can register or unregister a family; and once somebody tries to, no
+ * other request of generic netlink begins (its cb_lock).
+ */
+#define HP_MAP_WALK	BIT(20)
+
 #define HP_REPLY_SIZE	(PATH_MAX + 2048)	/* more than any object needs */
 
 static struct genl_family hp_family;
@@ -45,17 +55,38 @@ static int hp_may_read(struct sk_buff *skb, const struct nlattr *fd,
 	return -EBADF;
 }
 
-static struct hp_object *hp_object_find(const struct nlattr *id,
-					struct netlink_ext_ack *extack)
+/*
+ * The first object from number *@id to @last that is there for the reader, who
+ * puts its tables; NULL if there is none. *@id becomes its number.
+ */
+static struct hp_object *hp_object_look_up(unsigned long *id, unsigned long last)
 {
 	struct hp_object *obj;
+	unsigned long i;
 
-	lockdep_assert_held(&hp_registry_lock);
-	obj = xa_load(&hp_registry, nla_get_u64(id));
-	if (obj && hp_owner_nr(obj))
-		return obj;
-	NL_SET_ERR_MSG_ATTR(extack, id, "no object has this number");
-	return NULL;
+	mutex_lock(&hp_registry_lock);
+	xa_for_each_range(&hp_registry, i, obj, *id, last)
+		if (hp_owner_nr(obj))
+			break;
+	if (obj)
+		hp_tables_get(obj);
+	mutex_unlock(&hp_registry_lock);
+	if (!obj)
+		return NULL;
+	*id = i;
+	hp_stall("object-found");
+	return obj;
+}
+
+static struct hp_object *hp_object_find(const struct nlattr *nla,
+					struct netlink_ext_ack *extack)
+{
+	unsigned long id = nla_get_u64(nla);
+	struct hp_object *obj = hp_object_look_up(&id, id);
+
+	if (!obj)
+		NL_SET_ERR_MSG_ATTR(extack, nla, "no object has this number");
+	return obj;
 }
 
 static struct sk_buff *hp_reply_new(struct genl_info *info, size_t size)
@@ -97,10 +128,10 @@ static int hp_object_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		return -ENOMEM;
 
-	mutex_lock(&hp_registry_lock);
 	obj = hp_object_find(info->attrs[HUGEPOST_A_OBJECT_ID], info->extack);
 	ret = obj ? hp_describe_object(msg, obj) : -ENOENT;
-	mutex_unlock(&hp_registry_lock);
+	if (obj)
+		hp_tables_put(obj);
 	return hp_reply(msg, ret, info);
 }
 
@@ -142,31 +173,37 @@ static void *hp_put_dump(struct sk_buff *skb, struct netlink_callback *cb,
 	return hdr;
 }
 
+static int hp_dump_object(struct sk_buff *skb, struct netlink_callback *cb,
+			  struct hp_object *obj)
+{
+	void *hdr = hp_put_dump(skb, cb, HUGEPOST_NL_CMD_OBJECT_GET);
+	int ret = hdr ? hp_describe_object(skb, obj) : -EMSGSIZE;
+
+	if (ret)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+	return ret;
+}
+
 static int hp_object_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb)
 {
 	struct hp_nl_cursor *cursor = hp_cursor(cb);
 	struct hp_object *obj;
-	unsigned long id;
 	int ret = 0;
-	void *hdr;
 
-	mutex_lock(&hp_registry_lock);
-	cb->seq = atomic_read(&hp_generation);
-	xa_for_each_start(&hp_registry, id, obj, cursor->id) {
-		if (!hp_owner_nr(obj))
-			continue;
-		hdr = hp_put_dump(skb, cb, HUGEPOST_NL_CMD_OBJECT_GET);
-		hp_stall("dump-object");
-		ret = hdr ? hp_describe_object(skb, obj) : -EMSGSIZE;
-		if (ret) {
-			genlmsg_cancel(skb, hdr);
+	while (!ret) {
+		/* Before the look: who comes or goes after it shows. */
+		cb->seq = atomic_read(&hp_generation);
+		obj = hp_object_look_up(&cursor->id, ULONG_MAX);
+		if (!obj)
 			break;
-		}
-		genlmsg_end(skb, hdr);
-		cursor->id = id + 1;
+		ret = hp_dump_object(skb, cb, obj);
+		hp_tables_put(obj);
+		if (!ret)
+			cursor->id++;
 	}
-	mutex_unlock(&hp_registry_lock);
 	return skb->len ?: ret;
 }
 
@@ -174,6 +211,7 @@ static int hp_channel_get_start(struct netlink_callback *cb)
 {
 	struct nlattr **attrs = hp_compat_dump_attrs(cb);
 	struct nlattr *id = attrs[HUGEPOST_A_CHANNEL_OBJECT];
+	struct hp_object *obj;
 	int ret;
 
 	ret = hp_may_read(cb->skb, attrs[HUGEPOST_A_CHANNEL_DEVICE_FD],
@@ -186,11 +224,11 @@ static int hp_channel_get_start(struct netlink_callback *cb)
 	}
 
 	hp_cursor(cb)->id = nla_get_u64(id);
-	mutex_lock(&hp_registry_lock);
-	if (!hp_object_find(id, cb->extack))
-		ret = -ENOENT;
-	mutex_unlock(&hp_registry_lock);
-	return ret;
+	obj = hp_object_find(id, cb->extack);
+	if (!obj)
+		return -ENOENT;
+	hp_tables_put(obj);
+	return 0;
 }
 
 /* An object that goes away meanwhile ends the dump. */
@@ -202,11 +240,11 @@ static int hp_channel_get_dumpit(struct sk_buff *skb,
 	int ret = 0;
 	void *hdr;
 
-	mutex_lock(&hp_registry_lock);
 	cb->seq = 1; /* an object keeps its channels */
-	obj = xa_load(&hp_registry, cursor->id);
-	while (obj && hp_object_ready(obj) && hp_owner_nr(obj) &&
-	       cursor->channel < obj->nr_channels) {
+	obj = hp_object_look_up(&cursor->id, cursor->id);
+	if (!obj)
+		return 0;
+	while (hp_object_ready(obj) && cursor->channel < obj->nr_channels) {
 		hdr = hp_put_dump(skb, cb, HUGEPOST_NL_CMD_CHANNEL_GET);
 		ret = hdr ? hp_describe_channel(skb, obj, cursor->channel) :
 			    -EMSGSIZE;
@@ -217,14 +255,46 @@ static int hp_channel_get_dumpit(struct sk_buff *skb,
 		genlmsg_end(skb, hdr);
 		cursor->channel++;
 	}
-	mutex_unlock(&hp_registry_lock);
+	hp_tables_put(obj);
 	return skb->len ?: ret;
+}
+
+/* Which cells of the object the reply has: as many as may be walked at once. */
+static int hp_map_lay_out(struct hp_object *obj, struct genl_info *info,
+			  struct hp_map *map)
+{
+	struct nlattr *cells = info->attrs[HUGEPOST_A_MAP_CELLS];
+	struct nlattr *first = info->attrs[HUGEPOST_A_MAP_FIRST_CELL];
+	u32 all;
+
+	*map = (struct hp_map){
+		.host_pages = hp_object_ready(obj) ? obj->nr_hostpages : 0,
+		.first = first ? nla_get_u32(first) : 0,
+	};
+	map->per_cell = max(1ULL, DIV_ROUND_UP_ULL(map->host_pages,
+						   nla_get_u32(cells)));
+	BUILD_BUG_ON((HP_LENGTH_MAX >> HP_HOST_SHIFT) / 32 > HP_MAP_WALK);
+	if (map->per_cell > HP_MAP_WALK) {
+		NL_SET_ERR_MSG_ATTR(info->extack, cells,
+				    "a cell would stand for more than 2^20 host pages, ask for at least 32 cells");
+		return -ERANGE;
+	}
+	all = DIV_ROUND_UP_ULL(map->host_pages, map->per_cell);
+	if (map->first && map->first >= all) {
+		NL_SET_ERR_MSG_ATTR(info->extack, first,
+				    "the object has fewer cells");
+		return -ERANGE;
+	}
+	map->nr = min_t(u64, all - map->first,
+			div64_u64(HP_MAP_WALK, map->per_cell));
+	return 0;
 }
 
 static int hp_map_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct hp_object *obj;
 	struct sk_buff *msg;
+	struct hp_map map;
 	u32 cells;
 	int ret;
 
@@ -240,10 +310,12 @@ static int hp_map_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		return -ENOMEM;
 
-	mutex_lock(&hp_registry_lock);
 	obj = hp_object_find(info->attrs[HUGEPOST_A_MAP_OBJECT], info->extack);
-	ret = obj ? hp_describe_map(msg, obj, cells) : -ENOENT;
-	mutex_unlock(&hp_registry_lock);
+	ret = obj ? hp_map_lay_out(obj, info, &map) : -ENOENT;
+	if (!ret)
+		ret = hp_describe_map(msg, obj, &map);
+	if (obj)
+		hp_tables_put(obj);
 	if (!ret && fatal_signal_pending(current))
 		ret = -EINTR;
 	return hp_reply(msg, ret, info);
@@ -389,6 +461,7 @@ static const struct nla_policy hp_map_get_policy[] = {
 	[HUGEPOST_A_MAP_DEVICE_FD] = { .type = NLA_U32 },
 	[HUGEPOST_A_MAP_OBJECT] = { .type = NLA_U64 },
 	[HUGEPOST_A_MAP_CELLS] = NLA_POLICY_RANGE(NLA_U32, 1, HP_MAP_CELLS),
+	[HUGEPOST_A_MAP_FIRST_CELL] = NLA_POLICY_MAX(NLA_U32, HP_MAP_CELLS - 1),
 };
 
 static const struct genl_ops hp_nl_ops[] = {

@@ -2,13 +2,12 @@
 /*
  * hugepost: objects, their channels and their memory as netlink attributes.
  *
- * All of it is read without any lock that a channel or a fault takes:
- * hp_registry_lock keeps an object from going away. Figures are not all of the
- * same moment.
+ * All of it is read without any lock that a channel, a fault, an open or a release
+ * takes. The object may be released meanwhile: the reader has a reference, see
+ * hp_tables_get(). Figures are not all of the same moment.
  */
 #include <linux/cgroup.h>
 #include <linux/ktime.h>
-#include <linux/math64.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
@@ -17,10 +16,12 @@
 #include "channel.h"
 #include "netlink_attrs.h"
 #include "registry.h"
+#include "stall.h"
 #include "stats.h"
 
 #ifdef CONFIG_MEMCG
-static char hp_path[PATH_MAX]; /* guarded by hp_registry_lock */
+static DEFINE_MUTEX(hp_path_lock);
+static char hp_path[PATH_MAX]; /* guarded by hp_path_lock */
 #endif
 
 /* Attributes, and where their values, all of 64 bits, are found. */
@@ -99,17 +100,20 @@ static int hp_put_command(struct sk_buff *skb, struct hp_object *obj)
 static int hp_put_cgroup(struct sk_buff *skb, struct hp_object *obj)
 {
 #ifdef CONFIG_MEMCG
-	int len;
+	int len, ret = 0;
 
-	lockdep_assert_held(&hp_registry_lock);
 	if (!hp_object_ready(obj) || !obj->mem.memcg)
 		return 0;
+	mutex_lock(&hp_path_lock);
 	len = cgroup_path_ns(obj->mem.memcg->css.cgroup, hp_path, sizeof(hp_path),
 			     current->nsproxy->cgroup_ns);
 	if (len >= 0 && len < sizeof(hp_path))
-		return nla_put_string(skb, HUGEPOST_A_OBJECT_CGROUP, hp_path);
-#endif
+		ret = nla_put_string(skb, HUGEPOST_A_OBJECT_CGROUP, hp_path);
+	mutex_unlock(&hp_path_lock);
+	return ret;
+#else
 	return 0;
+#endif
 }
 
 static u64 hp_object_filled(struct hp_object *obj, unsigned int channels)
@@ -175,31 +179,28 @@ int hp_describe_channel(struct sk_buff *skb, struct hp_object *obj,
 				 ch.host_page, pad);
 }
 
-/* Counts the states of the host pages that a cell stands for. */
-static void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
-			  u32 *present, u32 *zero)
+/* Counts the states of the host pages from @hidx on that a cell stands for. */
+static void hp_count_cell(struct hp_object *obj, u64 hidx, u64 end,
+			  u32 *assembling, u32 *present, u32 *zero)
 {
-	unsigned long hidx;
-
-	for (hidx = 0; hidx < obj->nr_hostpages; hidx++) {
+	for (; hidx < end; hidx++) {
 		struct hp_hostpage *hp = hp_hostpage_find(obj, hidx);
-		u64 cell = div64_u64(hidx, per_cell);
 
 		if (!hp) {
-			hidx = (hidx / HP_CHUNK + 1) * HP_CHUNK - 1;
+			hidx = roundup(hidx + 1, HP_CHUNK) - 1;
 			continue;
 		}
 		/* The host page's lock is the channels'. */
 		switch ((enum hp_state)READ_ONCE(hp->state)) {
 		case HP_ASSEMBLING:
 		case HP_STAGING:
-			assembling[cell]++;
+			++*assembling;
 			break;
 		case HP_PRESENT:
-			present[cell]++;
+			++*present;
 			break;
 		case HP_ZERO:
-			zero[cell]++;
+			++*zero;
 			break;
 		default:
 			break;
@@ -210,20 +211,19 @@ static void hp_object_map(struct hp_object *obj, u64 per_cell, u32 *assembling,
 	}
 }
 
-int hp_describe_map(struct sk_buff *skb, struct hp_object *obj, u32 cells)
+int hp_describe_map(struct sk_buff *skb, struct hp_object *obj,
+		    const struct hp_map *map)
 {
-	u64 per_cell, nr = hp_object_ready(obj) ? obj->nr_hostpages : 0;
+	const int pad = HUGEPOST_A_MAP_PAD, len = map->nr * sizeof(u32);
 	struct nlattr *assembling, *present, *zero;
-	int len;
+	u32 i;
 
-	per_cell = max(1ULL, DIV_ROUND_UP_ULL(nr, cells));
-	len = DIV_ROUND_UP_ULL(nr, per_cell) * sizeof(u32);
-	if (nla_put_u64_64bit(skb, HUGEPOST_A_MAP_OBJECT, obj->id,
-			      HUGEPOST_A_MAP_PAD) ||
-	    nla_put_u64_64bit(skb, HUGEPOST_A_MAP_HOST_PAGES, nr,
-			      HUGEPOST_A_MAP_PAD) ||
-	    nla_put_u64_64bit(skb, HUGEPOST_A_MAP_HOST_PAGES_PER_CELL, per_cell,
-			      HUGEPOST_A_MAP_PAD))
+	if (nla_put_u64_64bit(skb, HUGEPOST_A_MAP_OBJECT, obj->id, pad) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_MAP_HOST_PAGES, map->host_pages,
+			      pad) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_MAP_HOST_PAGES_PER_CELL,
+			      map->per_cell, pad) ||
+	    nla_put_u32(skb, HUGEPOST_A_MAP_FIRST_CELL, map->first))
 		return -EMSGSIZE;
 	assembling = nla_reserve(skb, HUGEPOST_A_MAP_ASSEMBLING, len);
 	present = nla_reserve(skb, HUGEPOST_A_MAP_PRESENT, len);
@@ -233,8 +233,15 @@ int hp_describe_map(struct sk_buff *skb, struct hp_object *obj, u32 cells)
 	memset(nla_data(assembling), 0, len);
 	memset(nla_data(present), 0, len);
 	memset(nla_data(zero), 0, len);
-	if (nr)
-		hp_object_map(obj, per_cell, nla_data(assembling),
-			      nla_data(present), nla_data(zero));
+	for (i = 0; i < map->nr; i++) {
+		u64 hidx = (map->first + i) * map->per_cell;
+
+		hp_stall("map-walk");
+		hp_count_cell(obj, hidx,
+			      min(hidx + map->per_cell, map->host_pages),
+			      nla_data(assembling) + i * sizeof(u32),
+			      nla_data(present) + i * sizeof(u32),
+			      nla_data(zero) + i * sizeof(u32));
+	}
 	return 0;
 }

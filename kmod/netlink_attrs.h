@@ -10,9 +10,18 @@
 
 #include "object.h"
 
+/* Neighbouring cells that an object is divided into. */
+struct hp_map {
+	u64 host_pages;		/* of the object */
+	u64 per_cell;		/* but the object's last cell */
+	u32 first;
+	u32 nr;
+};
+
 int hp_describe_object(struct sk_buff *skb, struct hp_object *obj);
 int hp_describe_channel(struct sk_buff *skb, struct hp_object *obj,
 			unsigned int index);
-int hp_describe_map(struct sk_buff *skb, struct hp_object *obj, u32 cells);
+int hp_describe_map(struct sk_buff *skb, struct hp_object *obj,
+		    const struct hp_map *map);
 
 #endif /* HUGEPOST_NETLINK_ATTRS_H */

@@ -18,6 +18,16 @@ extern atomic_t hp_generation;
 int hp_registry_add(struct hp_object *obj);
 void hp_registry_remove(struct hp_object *obj);
 
+/*
+ * For who found the object under hp_registry_lock, and drops the lock to describe
+ * it: what hp_object_ready() says is there can be read until hp_tables_put().
+ */
+static inline void hp_tables_get(struct hp_object *obj)
+{
+	lockdep_assert_held(&hp_registry_lock);
+	refcount_inc(&obj->users);
+}
+
 void hp_owner_set(struct hp_object *obj);
 pid_t hp_owner_nr(struct hp_object *obj);
 

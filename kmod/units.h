@@ -11,11 +11,14 @@
  *
  * Lock order:
  *
- *	hp_registry_lock
+ *	hp_path_lock
  *	  cgroup_mutex				(cgroup_path_ns)
  *	    mmap_lock
  *	      setup_lock
  *	        hp_owner_lock, hp_reserve_lock
+ *
+ *	hp_registry_lock
+ *	  hp_owner_lock
  *	  folio lock
  *	    i_mmap_rwsem, page-table locks	(unmap_mapping_range)
  *	    hp_hostpage.lock
