@@ -44,6 +44,32 @@ static inline uint64_t meminfo_bytes(const char *field)
 	return (uint64_t)kb << 10;
 }
 
+/* Free memory, with what is on the processors' own free lists. */
+static inline uint64_t free_memory(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	uint64_t sum = meminfo_bytes("MemFree");
+	unsigned long count;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %lu", &count) == 1)
+			sum += count * TP;
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Is at least @want free, at once or soon? Freeing is partly deferred. */
+static inline bool free_again(uint64_t want)
+{
+	unsigned int i;
+
+	for (i = 0; i < 500 && free_memory() < want; i++)
+		usleep(10000);
+	return free_memory() >= want;
+}
+
 /* What the kernel tells of the page at @addr; 0 if that cannot be read. */
 static inline uint64_t pagemap_entry(const char *addr)
 {

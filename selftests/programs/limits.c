@@ -11,32 +11,6 @@
 #define MIB	(1UL << 20)
 #define GIB	(1UL << 30)
 
-/* Free memory, with what is on the processors' own free lists. */
-static uint64_t free_memory(void)
-{
-	FILE *f = fopen("/proc/zoneinfo", "re");
-	uint64_t sum = meminfo_bytes("MemFree");
-	unsigned long count;
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %lu", &count) == 1)
-			sum += count * TP;
-	if (f)
-		fclose(f);
-	return sum;
-}
-
-/* Is at least @want free, at once or soon? Freeing is partly deferred. */
-static bool free_again(uint64_t want)
-{
-	unsigned int i;
-
-	for (i = 0; i < 500 && free_memory() < want; i++)
-		usleep(10000);
-	return free_memory() >= want;
-}
-
 /* Rule: all of an object's memory comes back when it is closed. */
 TEST(memory_returns)
 {

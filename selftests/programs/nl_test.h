@@ -343,6 +343,51 @@ static inline int nl_object_dump(struct nl *nl, int device, nl_fn fn, void *arg)
 	return nl_call(nl, &req, fn, arg, NULL);
 }
 
+#define NL_MAP_CELLS	4096
+
+/* Cells of an object, from @first on. */
+struct nl_map {
+	uint64_t host_pages, per_cell;
+	uint32_t first, cells;
+	uint32_t assembling[NL_MAP_CELLS], present[NL_MAP_CELLS], zero[NL_MAP_CELLS];
+};
+
+static inline uint32_t nl_take_cells(const struct nlattr *attr, uint32_t *to)
+{
+	uint32_t len = attr ? attr->nla_len - NLA_HDRLEN : 0;
+
+	memcpy(to, (char *)attr + NLA_HDRLEN, len);
+	return len / sizeof(*to);
+}
+
+static inline void nl_take_map(const struct nl_message *msg, void *arg)
+{
+	struct nl_map *map = arg;
+
+	map->host_pages = nl_u64(msg, HUGEPOST_A_MAP_HOST_PAGES);
+	map->per_cell = nl_u64(msg, HUGEPOST_A_MAP_HOST_PAGES_PER_CELL);
+	map->first = nl_u32(msg, HUGEPOST_A_MAP_FIRST_CELL);
+	map->cells = nl_take_cells(msg->attr[HUGEPOST_A_MAP_ASSEMBLING],
+				   map->assembling);
+	nl_take_cells(msg->attr[HUGEPOST_A_MAP_PRESENT], map->present);
+	nl_take_cells(msg->attr[HUGEPOST_A_MAP_ZERO], map->zero);
+}
+
+/* Of @cells cells, those from @first on. */
+static inline int nl_map_get(struct nl *nl, uint64_t id, uint32_t cells,
+			     uint32_t first, struct nl_map *map)
+{
+	struct nl_request req;
+
+	memset(map, 0xff, sizeof(*map));
+	nl_begin(&req, nl->family, HUGEPOST_NL_CMD_MAP_GET, 0);
+	nl_put_u64(&req, HUGEPOST_A_MAP_OBJECT, id);
+	nl_put_u32(&req, HUGEPOST_A_MAP_CELLS, cells);
+	if (first)
+		nl_put_u32(&req, HUGEPOST_A_MAP_FIRST_CELL, first);
+	return nl_call(nl, &req, nl_take_map, map, NULL);
+}
+
 static inline uint64_t hp_id(int fd)
 {
 	struct hugepost_stats stats = { .size = sizeof(stats) };

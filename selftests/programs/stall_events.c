@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Races of arming, events, release and netlink dumps, each forced in the order
- * that its test's name tells. Needs the module with stall points (kmod/stall.h).
+ * Races of arming, events and release, each forced in the order that its test's
+ * name tells. Needs the module with stall points (kmod/stall.h).
  */
 #include "hugepost_stall.h"
 #include "nl_test.h"
@@ -221,29 +221,6 @@ static int run_dump(void *arg)
 
 	job->listed = false;
 	return nl_object_dump(job->nl, NL_NO_FD, look_for_id, job);
-}
-
-/* Rule: an object that a dump is telling of stays until that is done. */
-TEST_F(stall, release_while_dump_tells_of_the_object)
-{
-	struct dump_job job = { .nl = &self->nl, .id = self->id };
-	struct actor dumper, closer;
-	int fd = self->fd;
-
-	munmap(self->mem, HP);
-	ASSERT_TRUE(stall_at("dump-object"));
-	actor_start(&dumper, run_dump, &job);
-	ASSERT_TRUE(stall_reached());
-	self->fd = -1;
-	actor_start(&closer, run_close, &fd);
-	EXPECT_TRUE(actor_waits(&closer));
-	EXPECT_FALSE(closer.done);
-	ASSERT_TRUE(stall_go());
-	EXPECT_EQ(actor_end(&dumper), 0);
-	EXPECT_TRUE(job.listed);
-	EXPECT_EQ(actor_end(&closer), 0);
-	EXPECT_EQ(run_dump(&job), 0);
-	EXPECT_FALSE(job.listed);
 }
 
 /* Rule: no request finds an object that is half released. */
