@@ -129,6 +129,8 @@ def check_map(family, obj):
     complete(family, "map-get", "do", reply)
     expect(f"the map is {reply}", reply["present"] == [1, 0, 0, 0]
            and reply["zero"] == [0, 1, 0, 0] and reply["assembling"] == [0, 0, 1, 0])
+    part = family.do("map-get", {"object": reply["object"], "cells": 8, "first-cell": 1})
+    expect(f"its part is {part}", part["first-cell"] == 1 and part["zero"] == [1, 0, 0])
 
 
 def check_events(family, obj):
@@ -148,6 +150,8 @@ def check_refusals(family, obj):
     number = check_objects(family, obj)
     refused(family, "map-get", {"object": number, "cells": 0}, "cells")
     refused(family, "map-get", {"object": number, "cells": 4097}, "cells")
+    refused(family, "map-get", {"object": number, "cells": 8, "first-cell": 4}, "first-cell")
+    refused(family, "map-get", {"object": number, "cells": 8, "first-cell": 4096}, "first-cell")
     refused(family, "module-set", {"progress-step": 101}, "progress-step")
     refused(family, "object-get", {"id": 2 ** 64 - 1}, "id")
     refused(family, "object-get", {"id": number, "pid": 1}, "pid")
