@@ -83,10 +83,14 @@ static const struct field channel_list[] = {
 #define MAP(_kind, _attr, _member, _name) \
 	FIELD(FIELD_##_kind, HUGEPOST_A_MAP_##_attr, hp_map, _member, _name)
 
-/* The arrays are no fields: their size is the attribute's. */
+/*
+ * The arrays are no fields: their size is the attribute's. Nor is the first cell: it
+ * is of a reply, not of a map that was put together.
+ */
 static const struct field map_list[] = {
 	REQUEST(HUGEPOST_A_MAP_DEVICE_FD, "device-fd"),
 	REQUEST(HUGEPOST_A_MAP_CELLS, "cells"),
+	REQUEST(HUGEPOST_A_MAP_FIRST_CELL, "first-cell"),
 	MAP(U64, OBJECT, object, "object"),
 	MAP(U64, HOST_PAGES, host_pages, "host-pages"),
 	MAP(U64, HOST_PAGES_PER_CELL, host_pages_per_cell, "host-pages-per-cell"),

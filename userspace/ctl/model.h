@@ -39,10 +39,10 @@ struct hp_channel {
 	uint64_t pages, zero_pages, bytes, duplicates, replaced, resets;
 };
 
-/* Each array has @cells elements. */
+/* Cells from @first_cell on. Each array has @cells elements. */
 struct hp_map {
 	uint64_t object, host_pages, host_pages_per_cell;
-	uint32_t cells;
+	uint32_t first_cell, cells;
 	uint32_t *assembling, *present, *zero;
 };
 

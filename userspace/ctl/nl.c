@@ -365,21 +365,41 @@ static int keep_map(struct nlmsghdr *hdr, void *arg)
 	return parse_map(hdr, arg);
 }
 
-int hp_nl_map_get(struct hp_nl *nl, uint64_t id, uint32_t cells, struct hp_map *map)
+/* What one reply has of the map, from cell @first on. */
+static int get_part(struct hp_nl *nl, uint64_t id, uint32_t cells, uint32_t first,
+		    struct hp_map *part)
 {
-	struct request request = { .answer = keep_map, .arg = map };
+	struct request request = { .answer = keep_map, .arg = part };
 	int err;
 
-	*map = (struct hp_map) { 0 };
+	*part = (struct hp_map) { 0 };
 	request.msg = new_request(nl, HUGEPOST_NL_CMD_MAP_GET, 0, HUGEPOST_A_MAP_DEVICE_FD);
 	if (!request.msg)
 		return -ENOMEM;
 	if (nla_put_u64(request.msg, HUGEPOST_A_MAP_OBJECT, id) ||
-	    nla_put_u32(request.msg, HUGEPOST_A_MAP_CELLS, cells)) {
+	    nla_put_u32(request.msg, HUGEPOST_A_MAP_CELLS, cells) ||
+	    (first && nla_put_u32(request.msg, HUGEPOST_A_MAP_FIRST_CELL, first))) {
 		nlmsg_free(request.msg);
 		return -ENOMEM;
 	}
 	err = run(nl, &request);
+	if (err)
+		hp_nl_map_free(part);
+	return err;
+}
+
+int hp_nl_map_get(struct hp_nl *nl, uint64_t id, uint32_t cells, struct hp_map *map)
+{
+	struct hp_map part;
+	int err;
+
+	*map = (struct hp_map) { 0 };
+	do {
+		err = get_part(nl, id, cells, map->cells, &part);
+		if (!err)
+			err = map_append(map, &part);
+		hp_nl_map_free(&part);
+	} while (!err && !map_is_complete(map));
 	if (err)
 		hp_nl_map_free(map);
 	return err;

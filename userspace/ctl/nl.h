@@ -46,6 +46,7 @@ void hp_nl_objects_free(struct hp_objects *objects);
 int hp_nl_channels_get(struct hp_nl *nl, uint64_t id, struct hp_channels *channels);
 void hp_nl_channels_free(struct hp_channels *channels);
 
+/* All of an object in @cells cells at most, in as many requests as that takes. */
 int hp_nl_map_get(struct hp_nl *nl, uint64_t id, uint32_t cells, struct hp_map *map);
 void hp_nl_map_free(struct hp_map *map);
 

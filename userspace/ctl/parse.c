@@ -123,6 +123,8 @@ int parse_map(struct nlmsghdr *hdr, struct hp_map *to)
 		err = parse_fields(attrs, &map_fields, to);
 	if (err)
 		return err;
+	if (attrs[HUGEPOST_A_MAP_FIRST_CELL])
+		to->first_cell = number(attrs[HUGEPOST_A_MAP_FIRST_CELL]);
 	if (!to->host_pages)
 		return 0;
 	for (i = 0; i < 3; i++)
@@ -141,4 +143,42 @@ int parse_map(struct nlmsghdr *hdr, struct hp_map *to)
 	to->present = data + to->cells;
 	to->zero = data + 2 * to->cells;
 	return 0;
+}
+
+static uint32_t *append(uint32_t *to, const uint32_t *from, uint32_t nr)
+{
+	if (nr)
+		memcpy(to, from, nr * sizeof(*to));
+	return to + nr;
+}
+
+int map_append(struct hp_map *map, const struct hp_map *part)
+{
+	struct hp_map sum = *part;
+	uint32_t *data;
+
+	if (part->first_cell != map->cells ||
+	    (part->host_pages && (!part->cells || !part->host_pages_per_cell)) ||
+	    (map->cells && (part->host_pages != map->host_pages ||
+			    part->host_pages_per_cell != map->host_pages_per_cell)))
+		return -EPROTO;
+	sum.first_cell = 0;
+	sum.cells += map->cells;
+	data = malloc(3 * sizeof(*data) * sum.cells + 1);
+	if (!data)
+		return -ENOMEM;
+	sum.assembling = data;
+	sum.present = data + sum.cells;
+	sum.zero = data + 2 * sum.cells;
+	append(append(sum.assembling, map->assembling, map->cells), part->assembling, part->cells);
+	append(append(sum.present, map->present, map->cells), part->present, part->cells);
+	append(append(sum.zero, map->zero, map->cells), part->zero, part->cells);
+	free(map->assembling);
+	*map = sum;
+	return 0;
+}
+
+bool map_is_complete(const struct hp_map *map)
+{
+	return map->cells * map->host_pages_per_cell >= map->host_pages;
 }

@@ -16,6 +16,15 @@
 int parse_message(struct nlmsghdr *hdr, const struct fields *fields, void *to);
 int parse_map(struct nlmsghdr *hdr, struct hp_map *to);
 
+/*
+ * Adds the cells of another reply to a map. 0, -ENOMEM, or -EPROTO if they are not
+ * those that come next; then the map is as it was.
+ */
+int map_append(struct hp_map *map, const struct hp_map *part);
+
+/* Has it all cells of the object? */
+bool map_is_complete(const struct hp_map *map);
+
 /* Frees what the structure refers to. */
 void parse_free(const struct fields *fields, void *structure);
 

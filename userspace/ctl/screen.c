@@ -8,6 +8,7 @@
 
 #define LABEL		7	/* left of the map: where its row begins */
 #define CELLS_MAX	4096	/* as many as the module tells of */
+#define CELLS_MIN	32	/* not too few, however large an object is */
 #define WIDE		110	/* columns from which on there is room for more */
 #define BAR_MAX		60
 
@@ -66,11 +67,12 @@ int screen_list_rows(const struct view *view, int rows, int cols)
 	return lay_out(view, rows, cols).list;
 }
 
+/* A screen that has no room for a map shows none of it. */
 uint32_t screen_map_cells(const struct view *view, int rows, int cols)
 {
 	int cells = lay_out(view, rows, cols).map * map_cols(cols);
 
-	return cells < 1 ? 1 : min_int(cells, CELLS_MAX);
+	return max_int(CELLS_MIN, min_int(cells, CELLS_MAX));
 }
 
 static void draw_title(struct canvas *canvas, const struct view *view)

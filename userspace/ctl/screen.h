@@ -22,7 +22,7 @@ struct view {
 #define SCREEN_ROWS_MIN	12
 #define SCREEN_COLS_MIN	72
 
-/* Cells of the map that there is room for, on a screen of this size. */
+/* Cells of the map to ask for, as many as there is room for on a screen of this size. */
 uint32_t screen_map_cells(const struct view *view, int rows, int cols);
 
 /* How many objects are shown at once. */

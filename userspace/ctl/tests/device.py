@@ -120,3 +120,11 @@ def fill_like_a_migration(memory):
 LENGTH = 16 * HOST_PAGE
 STATES = "######00++.....#"
 FILLED = 9 * PAGES + 103
+
+
+def migration():
+    """An armed object with two channels, in the middle of its migration."""
+    memory = Memory(LENGTH, channels=2)
+    memory.arm()
+    fill_like_a_migration(memory)
+    return memory

@@ -128,6 +128,52 @@ static void maps(void)
 	nlmsg_free(msg);
 }
 
+/* A reply of two cells with these numbers, of @host_pages in cells of 4. */
+static struct hp_map part_of_map(uint64_t host_pages, uint32_t first, uint32_t number)
+{
+	const uint32_t cells[] = { number, number + 1 };
+	struct nl_msg *msg = message(HUGEPOST_NL_CMD_MAP_GET);
+	struct hp_map part;
+
+	nla_put_u64(msg, HUGEPOST_A_MAP_HOST_PAGES, host_pages);
+	nla_put_u64(msg, HUGEPOST_A_MAP_HOST_PAGES_PER_CELL, 4);
+	nla_put_u32(msg, HUGEPOST_A_MAP_FIRST_CELL, first);
+	nla_put(msg, HUGEPOST_A_MAP_ASSEMBLING, sizeof(cells), cells);
+	nla_put(msg, HUGEPOST_A_MAP_PRESENT, sizeof(cells), cells);
+	nla_put(msg, HUGEPOST_A_MAP_ZERO, sizeof(cells), cells);
+	tap_need(!parse_map(nlmsg_hdr(msg), &part), "a part");
+	nlmsg_free(msg);
+	return part;
+}
+
+static int append_part(struct hp_map *map, uint64_t host_pages, uint32_t first, uint32_t number)
+{
+	struct hp_map part = part_of_map(host_pages, first, number);
+	int err = map_append(map, &part);
+
+	free(part.assembling);
+	return err;
+}
+
+static void maps_of_parts(void)
+{
+	struct hp_map map = { 0 }, nothing = { 0 }, none = { .host_pages = 15, .first_cell = 2 };
+
+	tap_ok(!map_append(&map, &nothing) && map_is_complete(&map), "nothing is a whole map");
+	free(map.assembling);
+	map = (struct hp_map) { 0 };
+	tap_ok(append_part(&map, 15, 2, 30) == -EPROTO, "the first part is not of other cells");
+	tap_ok(!append_part(&map, 15, 0, 10) && !map_is_complete(&map), "the first part of two");
+	tap_ok(append_part(&map, 15, 0, 10) == -EPROTO, "the same part again is bad");
+	tap_ok(append_part(&map, 16, 2, 20) == -EPROTO, "as is one of another object");
+	tap_ok(map_append(&map, &none) == -EPROTO, "and one of no cells");
+	tap_ok(!append_part(&map, 15, 2, 20) && map_is_complete(&map), "the second part of two");
+	tap_ok(map.cells == 4 && !map.first_cell && map.host_pages == 15 &&
+	       map.assembling[1] == 11 && map.present[2] == 20 && map.zero[0] == 10 &&
+	       map.zero[3] == 21, "and the map of both");
+	free(map.assembling);
+}
+
 int main(void)
 {
 	objects();
@@ -135,5 +181,6 @@ int main(void)
 	channels();
 	events();
 	maps();
+	maps_of_parts();
 	return tap_end();
 }

@@ -76,6 +76,11 @@ def expect(result, status, text=""):
         raise Wrong(f"expected '{text}' in: {said}")
 
 
+def output(result, status=0):
+    expect(result, status)
+    return result.stdout.decode()
+
+
 def report(result, status=0):
     expect(result, status)
     return json.loads(result.stdout)
@@ -85,3 +90,14 @@ def figures(found, **expected):
     for key, value in expected.items():
         if found[key] != value:
             raise Wrong(f"{key} is {found[key]}, expected {value}: {found}")
+
+
+def same(found, expected):
+    if found != expected:
+        raise Wrong(f"{found!r}\nexpected\n{expected!r}")
+
+
+def contains(text, *parts):
+    for part in parts:
+        if part not in text:
+            raise Wrong(f"no '{part}' in:\n{text}")
