@@ -307,10 +307,10 @@ static int hp_wake(struct hp_object *obj, struct hp_ucmd *cmd)
 
 const struct hp_ioctl_op hp_op_arm =
 	HP_OP(ARM, hp_arm, struct hugepost_arm, event_size,
-	      HUGEPOST_ARM_NONBLOCK, true);
+	      HUGEPOST_ARM_NONBLOCK, HP_READY);
 
 const struct hp_ioctl_op hp_op_disarm =
-	HP_OP(DISARM, hp_disarm, struct hugepost_disarm, flags, 0, true);
+	HP_OP(DISARM, hp_disarm, struct hugepost_disarm, flags, 0, HP_READY);
 
 const struct hp_ioctl_op hp_op_wake =
-	HP_OP(WAKE, hp_wake, struct hugepost_wake, length, 0, true);
+	HP_OP(WAKE, hp_wake, struct hugepost_wake, length, 0, HP_READY);

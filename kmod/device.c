@@ -9,6 +9,7 @@
 
 #include "arm.h"
 #include "discard.h"
+#include "dispatch.h"
 #include "fill.h"
 #include "fill_fast.h"
 #include "inode.h"
@@ -18,6 +19,7 @@
 #include "poison.h"
 #include "reserve.h"
 #include "selftest.h"
+#include "setup.h"
 #include "stats.h"
 
 static int hp_open(struct inode *inode, struct file *file)
@@ -82,7 +84,7 @@ static noinline long hp_ioctl_any(struct file *file, unsigned int cmd,
 					     ARRAY_SIZE(hp_ioctl_ops))];
 	if (op->cmd != cmd)
 		return -ENOTTY;
-	return hp_ucmd_run(file->private_data, op, arg);
+	return hp_dispatch(file->private_data, op, arg);
 }
 
 /* What is called most goes its own way at once. */

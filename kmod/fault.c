@@ -17,6 +17,7 @@
 #include "hostpage.h"
 #include "hugepost_trace.h"
 #include "map.h"
+#include "setup.h"
 #include "stall.h"
 
 static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
@@ -266,7 +267,8 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 	int err = 0;
 
 	atomic64_inc(&obj->count.faults);
-	if (hidx >= obj->nr_hostpages)
+	if ((unlikely(!hp_object_ready(obj)) && hp_setup_settle(obj)) ||
+	    hidx >= obj->nr_hostpages)
 		return VM_FAULT_SIGBUS;
 
 	while (!err) {
@@ -313,8 +315,8 @@ static vm_fault_t __maybe_unused hp_huge_fault(struct vm_fault *vmf,
 	enum hp_lookup found;
 
 	/* The core splits an entry that is there, write-protected. */
-	if (order != HP_HOST_ORDER || hidx >= obj->nr_hostpages ||
-	    !hp_map_suits_huge(vmf))
+	if (order != HP_HOST_ORDER || !hp_object_ready(obj) ||
+	    hidx >= obj->nr_hostpages || !hp_map_suits_huge(vmf))
 		return ret;
 
 	hp = hp_hostpage_find(obj, hidx);

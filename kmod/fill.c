@@ -435,7 +435,7 @@ static int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 }
 
 const struct hp_ioctl_op hp_op_fill =
-	HP_OP(FILL, hp_fill, struct hugepost_fill, out_duplicates, 0, true);
+	HP_OP(FILL, hp_fill, struct hugepost_fill, out_duplicates, 0, HP_READY);
 
 const struct hp_ioctl_op hp_op_reset =
-	HP_OP(RESET, hp_reset, struct hugepost_reset, __reserved, 0, true);
+	HP_OP(RESET, hp_reset, struct hugepost_reset, __reserved, 0, HP_READY);

@@ -11,6 +11,7 @@
  * the host page.
  */
 #include "channel.h"
+#include "dispatch.h"
 #include "fill.h"
 #include "fill_fast.h"
 #include "folio.h"
@@ -172,7 +173,7 @@ long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 fault:
 	user_read_access_end();
 all_else:
-	return hp_ucmd_run(obj, &hp_op_fill, arg);
+	return hp_dispatch(obj, &hp_op_fill, arg);
 fault_out:
 	user_write_access_end();
 	return -EFAULT;

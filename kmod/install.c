@@ -157,8 +157,8 @@ static int hp_collapse(struct hp_object *obj, struct hp_ucmd *cmd)
 }
 
 const struct hp_ioctl_op hp_op_install =
-	HP_OP(INSTALL, hp_install, struct hugepost_install, out_single, 0, true);
+	HP_OP(INSTALL, hp_install, struct hugepost_install, out_single, 0, HP_READY);
 
 const struct hp_ioctl_op hp_op_collapse =
 	HP_OP(COLLAPSE, hp_collapse, struct hugepost_collapse, out_length, 0,
-	      true);
+	      HP_READY);

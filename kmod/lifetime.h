@@ -5,14 +5,12 @@
 #ifndef HUGEPOST_LIFETIME_H
 #define HUGEPOST_LIFETIME_H
 
-#include "ucmd.h"
+#include "object.h"
 
 struct hp_object *hp_object_open(void);
 int hp_object_mmap(struct hp_object *obj, struct vm_area_struct *vma);
 void hp_object_release(struct hp_object *obj);
 void hp_tables_put(struct hp_object *obj);
 void hp_objects_lose(unsigned long pfn);
-
-extern const struct hp_ioctl_op hp_op_setup;
 
 #endif /* HUGEPOST_LIFETIME_H */

@@ -53,14 +53,16 @@ struct hp_counters {
  * gone.
  */
 struct hp_object {
-	/* lifetime.c, registry.c */
+	/* object.c, lifetime.c, registry.c */
 	struct kref ref;
 	refcount_t users;	/* the file, and who describes the object */
 	struct inode *inode;	/* an address space of the object's own */
 	u64 id;			/* index in the registry, 0: not there */
 	u64 created;		/* constant, in ns of CLOCK_BOOTTIME */
 	struct pid *owner;	/* who set it up; under hp_owner_lock */
+	/* setup.c */
 	struct mutex setup_lock; /* guards the fields up to @mem */
+	u64 mapped;		/* bytes that mappings want, if nobody set it up */
 	/* Set once, then constant; @ready is set last. */
 	bool ready;
 	u64 length;

@@ -81,8 +81,11 @@ void hp_object_stats(struct hp_object *obj, struct hugepost_stats *out)
 	out->out_host_page = HP_HOST_SIZE;
 	out->out_target_page = PAGE_SIZE;
 	out->out_id = obj->id;
-	if (!hp_object_ready(obj))
+	if (!hp_object_ready(obj)) {
+		out->out_length = READ_ONCE(obj->mapped);
+		out->out_empty = out->out_length >> HP_HOST_SHIFT;
 		return;
+	}
 
 	out->out_channels = obj->nr_channels;
 	out->out_mode = hp_mode(obj);
@@ -183,10 +186,10 @@ static int hp_bitmap(struct hp_object *obj, struct hp_ucmd *cmd)
 
 const struct hp_ioctl_op hp_op_info =
 	HP_OP(INFO, hp_info, struct hugepost_info, out_target_page_sizes, 0,
-	      false);
+	      HP_ANY);
 
 const struct hp_ioctl_op hp_op_stats =
-	HP_OP(STATS, hp_stats, struct hugepost_stats, out_id, 0, false);
+	HP_OP(STATS, hp_stats, struct hugepost_stats, out_id, 0, HP_SETTLE);
 
 const struct hp_ioctl_op hp_op_bitmap =
-	HP_OP(BITMAP, hp_bitmap, struct hugepost_bitmap, out_present, 0, true);
+	HP_OP(BITMAP, hp_bitmap, struct hugepost_bitmap, out_present, 0, HP_READY);

@@ -40,20 +40,27 @@ struct hp_ucmd {
 	size_t copy_size;	/* bytes of the argument that both sides know */
 };
 
+/* What an ioctl needs of an object that is not set up yet. */
+enum hp_needs {
+	HP_ANY,		/* nothing */
+	HP_SETTLE,	/* that it is set up if it is mapped */
+	HP_READY,	/* that it is set up, else ENXIO */
+};
+
 /*
  * An ioctl: its structure, the last field that the first version of the
- * structure had, the flags it knows, and whether the object has to be set up.
+ * structure had, the flags it knows, and what it needs of the object.
  */
 struct hp_ioctl_op {
 	unsigned int size;
 	unsigned int min_size;
 	unsigned int cmd;
 	u32 flags;
-	bool needs_setup;
+	enum hp_needs needs;
 	int (*execute)(struct hp_object *obj, struct hp_ucmd *cmd);
 };
 
-#define HP_OP(_name, _fn, _struct, _last, _flags, _setup)                      \
+#define HP_OP(_name, _fn, _struct, _last, _flags, _needs)                      \
 	{                                                                      \
 		.size = sizeof(_struct) +                                      \
 			BUILD_BUG_ON_ZERO(sizeof(union hp_arg) <               \
@@ -64,7 +71,7 @@ struct hp_ioctl_op {
 		.min_size = offsetofend(_struct, _last),                       \
 		.cmd = HUGEPOST_##_name,                                       \
 		.flags = _flags,                                               \
-		.needs_setup = _setup,                                         \
+		.needs = _needs,                                               \
 		.execute = _fn,                                                \
 	}
 
@@ -83,8 +90,6 @@ static inline int hp_element_size(u32 size, u32 first)
 	return size;
 }
 
-long hp_ucmd_run(struct hp_object *obj, const struct hp_ioctl_op *op,
-		 unsigned long uarg);
 int hp_ucmd_respond(struct hp_ucmd *cmd);
 
 #endif /* HUGEPOST_UCMD_H */

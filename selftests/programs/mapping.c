@@ -417,7 +417,7 @@ TEST_F(object, vm_flags)
 	EXPECT_TRUE(vm_flag(self->mem, " dd"));
 }
 
-/* Rule: mmap() of an object not set up sets it up to cover the mapping. */
+/* Rule: an object that nobody set up is set up to cover its mapping. */
 TEST(default_setup)
 {
 	struct hugepost_stats st;
@@ -445,6 +445,105 @@ TEST(default_setup)
 	EXPECT_EQ(hp_stats(fd).out_length, 4 * HP);
 	munmap(mem, HP);
 	close(fd);
+}
+
+FIXTURE(pieces)
+{
+	int fd;
+	char *low;
+	char *high;
+};
+
+/* As a VMM maps its guest's memory below and above 4 GiB. */
+FIXTURE_SETUP(pieces)
+{
+	self->fd = hp_open();
+	ASSERT_GE(self->fd, 0);
+	self->low = hp_map(self->fd, 0, 2 * HP);
+	ASSERT_NE(self->low, MAP_FAILED);
+	self->high = hp_map(self->fd, 2 * HP, 2 * HP);
+	ASSERT_NE(self->high, MAP_FAILED);
+}
+
+FIXTURE_TEARDOWN(pieces)
+{
+	munmap(self->low, 2 * HP);
+	munmap(self->high, 2 * HP);
+	close(self->fd);
+}
+
+/* Rule: an object that nobody set up is as large as all its mappings need. */
+TEST_F(pieces, both_are_covered)
+{
+	EXPECT_EQ(hp_touch(self->high + HP, 1), 0);
+	EXPECT_EQ(hp_touch(self->low, 2), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_length, 4 * HP);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, SUBS, 1, 1), 0);
+	EXPECT_EQ(hp_fill_pattern(self->fd, 0, 2 * SUBS, 1, 1), 0);
+	EXPECT_TRUE(hp_pattern_check(self->low + HP, SUBS, 1));
+	EXPECT_TRUE(hp_pattern_check(self->high, 2 * SUBS, 1));
+}
+
+/* Rule: nothing is allocated before the first use. */
+TEST_F(pieces, nothing_is_allocated)
+{
+	EXPECT_EQ(hp_stats(self->fd).out_memory, 0);
+	EXPECT_EQ(hp_stats(self->fd).out_zero, 0);
+}
+
+static int use_touch(int fd, char *mem)
+{
+	return hp_touch(mem, 0);
+}
+
+static int use_fill(int fd, char *mem)
+{
+	return hp_fill_pattern(fd, 0, 0, 1, 1);
+}
+
+static int use_arm(int fd, char *mem)
+{
+	int event = hp_arm(fd, 0);
+
+	if (event < 0)
+		return event;
+	close(event);
+	return hp_disarm(fd);
+}
+
+static int use_discard(int fd, char *mem)
+{
+	return hp_discard(fd, 0, HP);
+}
+
+/* Rule: the first use, whatever it is, settles the size; later no mapping grows it. */
+TEST_F(pieces, first_use_settles)
+{
+	static int (*const uses[])(int fd, char *mem) = {
+		use_touch, use_fill, use_arm, use_discard,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(uses) / sizeof(*uses); i++) {
+		int fd = hp_open();
+		char *mem;
+
+		TH_LOG("use %u", i);
+		ASSERT_GE(fd, 0);
+		mem = hp_map(fd, 0, HP);
+		ASSERT_NE(mem, MAP_FAILED);
+		EXPECT_EQ(hp_setup(fd, 4 * HP, 1, 0), -EBUSY);
+		EXPECT_EQ(uses[i](fd, mem), 0);
+		EXPECT_EQ(map_error(fd, NULL, HP, MAP_SHARED, HP), -EINVAL);
+		EXPECT_EQ(map_error(fd, NULL, HP, MAP_SHARED, 0), 0);
+		EXPECT_EQ(hp_stats(fd).out_length, HP);
+		munmap(mem, HP);
+		close(fd);
+	}
+	/* And a refused SETUP is none. */
+	EXPECT_EQ(hp_setup(self->fd, 4 * HP, 1, 0), -EBUSY);
+	EXPECT_EQ(map_error(self->fd, NULL, HP, MAP_SHARED, 4 * HP), 0);
+	EXPECT_EQ(hp_stats(self->fd).out_length, 5 * HP);
 }
 
 /*

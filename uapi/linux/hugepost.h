@@ -68,7 +68,7 @@
  *    and the unknown part is not zero; or it is longer than a page.
  *  - EOPNOTSUPP: an unknown flag is set, or a page size is not supported.
  *  - EFAULT: a pointer could not be read or written.
- *  - ENXIO: the object is not set up yet.
+ *  - ENXIO: the object is neither set up nor mapped yet.
  *  - ERANGE: offset and length reach beyond the end of the object.
  *  - ENOMEM: memory could not be allocated, or the cgroup's limit is reached.
  *  - EINTR: a signal interrupted a wait; what was done before stays done.
@@ -160,14 +160,17 @@ struct hugepost_info {
  * @out_allocated: bytes of huge pages that were allocated; after ENOMEM, how
  *	much could be had (it has been freed again)
  *
- * Sets up the object, once. A mmap() of an object that is not set up sets it up
- * with the defaults and a size that covers the mapping. Every channel sets one
- * host page of staging memory aside here, unless PREALLOC makes that needless, and
- * sets one aside anew, if it can be had, whenever it gets to another host page.
+ * Sets up the object, once. One that is mapped instead is set up with the defaults
+ * and a size that covers all its mappings, when it is used first: touched, or
+ * named in a call other than INFO and SETUP. It may be mapped in several pieces
+ * until then. Every channel sets one host page of staging memory aside here, unless
+ * PREALLOC makes that needless, and sets one aside anew, if it can be had, whenever
+ * it gets to another host page; that of an object that is mapped does so with its
+ * first FILL.
  * Memory is charged to the caller's memory cgroup, now and later; a limit that
  * is reached gives ENOMEM and kills nothing.
  *
- * Errors: EBUSY the object is set up already; ENOMEM the object's memory cannot
+ * Errors: EBUSY the object is set up already, or mapped; ENOMEM the object's memory cannot
  * be had (compaction has been tried), nothing stays allocated; EFAULT the answer
  * cannot be written, nothing was done; EINVAL @length, @channels or @node is out
  * of range; EOPNOTSUPP a page size is not supported.
@@ -519,7 +522,7 @@ enum {
  * @out_id: number of the object, never 0, which no other one has had since the
  *	module was loaded
  *
- * Works on an object that is not set up, too: its length is 0.
+ * Works on an object that is neither set up nor mapped, too: its length is 0.
  *
  * Errors: EMSGSIZE @nr_channels is smaller than the number of channels and not
  * 0; @out_channels says how many there are.
