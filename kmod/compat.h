@@ -112,4 +112,11 @@ static inline struct nlattr **hp_compat_dump_attrs(struct netlink_callback *cb)
 #endif
 }
 
+/* 6.19 moved the tracepoint of memory errors out of the RAS subsystem. */
+#ifdef HP_HAVE_TRACE_MEMORY_FAILURE
+#define HP_COMPAT_TRACE_MEMORY_FAILURE <trace/events/memory-failure.h>
+#else
+#define HP_COMPAT_TRACE_MEMORY_FAILURE <ras/ras_event.h>
+#endif
+
 #endif /* HUGEPOST_COMPAT_H */

@@ -13,7 +13,10 @@
 #include <linux/tracepoint.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "poison.h"
+
+#include HP_COMPAT_TRACE_MEMORY_FAILURE
 
 #define HP_POISON_EVENT "memory_failure_event"
 
@@ -53,6 +56,8 @@ static void hp_poison_look_up(struct tracepoint *tp, void *data)
  */
 void hp_poison_init(void (*lost)(unsigned long pfn))
 {
+	/* The kernel's report has the arguments that are expected. */
+	check_trace_callback_type_memory_failure_event(hp_poison_probe);
 	hp_poison_lost = lost;
 	for_each_kernel_tracepoint(hp_poison_look_up, NULL);
 	if (hp_poison_tracepoint &&
