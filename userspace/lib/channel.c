@@ -67,6 +67,7 @@ int hugepost_channel_fill_many(struct hugepost_channel *channel,
 			.channel = channel->index,
 			.nr = nr - sum.done,
 			.entries = (uintptr_t)(entries + sum.done),
+			.entry_size = sizeof(*entries),
 		};
 
 		if (fill.nr > HUGEPOST_FILL_MAX)

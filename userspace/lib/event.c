@@ -34,7 +34,11 @@ static void event_put(struct hugepost_object *obj, struct hp_event_fd *event)
 
 int hugepost_object_arm(struct hugepost_object *obj, uint32_t flags)
 {
-	struct hugepost_arm arm = { .size = sizeof(arm), .flags = flags };
+	struct hugepost_arm arm = {
+		.size = sizeof(arm),
+		.flags = flags,
+		.event_size = sizeof(struct hugepost_event),
+	};
 	struct hp_event_fd *event, *old;
 	int ret;
 

@@ -77,6 +77,7 @@ bool hps_quick_copy(int uffd, struct uffdio_copy *copy, int *ret)
 		.channel = quick.channel,
 		.nr = 1,
 		.entries = (uintptr_t)&entry,
+		.entry_size = sizeof(entry),
 	};
 	if (hps_unlikely(hps_log_level >= HPS_DEBUG) ||
 	    hps_real()->ioctl(quick.fd, HUGEPOST_FILL, &fill))

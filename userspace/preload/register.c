@@ -49,7 +49,11 @@ struct hps_events *hps_unarm(struct hps_object *obj, const struct hps_uffd *uffd
 
 static int arm(struct hps_object *obj, struct hps_uffd *uffd)
 {
-	struct hugepost_arm arg = { .size = sizeof(arg), .flags = HUGEPOST_ARM_NONBLOCK };
+	struct hugepost_arm arg = {
+		.size = sizeof(arg),
+		.flags = HUGEPOST_ARM_NONBLOCK,
+		.event_size = sizeof(struct hugepost_event),
+	};
 	struct hps_events *events = malloc(sizeof(*events));
 	int ret;
 
