@@ -72,6 +72,7 @@ struct m_object {
 	unsigned int index;
 	int fd;
 	int efd;		/* of the last ARM, or -1 */
+	uint32_t event_size;	/* of its events */
 	int mode;
 	bool prealloc;
 	unsigned int nr_channels;

@@ -5,15 +5,22 @@
  */
 #include "model.h"
 
+#define EVENT_SIZE_MAX	256
+
 bool m_arm(struct m_actor *a, const uint32_t *r)
 {
 	struct m_object *o = m_pick_object(a, r[0]);
-	struct hugepost_arm arg = { .size = sizeof(arg) };
+	static const uint32_t sizes[] = { 0, 32, 40, EVENT_SIZE_MAX };
+	struct hugepost_arm arg = {
+		.size = sizeof(arg),
+		.event_size = sizes[r[3] % ARRAY_SIZE(sizes)],
+	};
+	char event[EVENT_SIZE_MAX];
 	int want = 0, ret;
 
 	if (r[1] % 8 == 0) {
-		arg.__reserved = r[2] | 1;
-		want = -EINVAL;
+		arg.event_size = r[3] % 2 ? 1 + r[2] % 31 : TP + 1 + r[2] % TP;
+		want = r[3] % 2 ? -EINVAL : -E2BIG;
 	} else if (r[1] % 8 == 1) {
 		arg.flags = 2U << r[2] % 31;
 		want = -EOPNOTSUPP;
@@ -22,18 +29,19 @@ bool m_arm(struct m_actor *a, const uint32_t *r)
 		if (o->mode == HUGEPOST_MODE_ARMED)
 			want = -EBUSY;
 	}
-	m_say(a, "ARM object %u, flags %u", o->index, arg.flags);
+	m_say(a, "ARM object %u, flags %u, events of %u", o->index, arg.flags,
+	      arg.event_size);
 	ret = hp_call(o->fd, HUGEPOST_ARM, &arg);
 	if (!m_equal(a, "ARM", ret, want) || ret)
 		return true;
 	if (o->efd >= 0) {
-		struct hugepost_event event;
-
 		m_equal(a, "an older ARM's descriptor",
-			hp_read_event(o->efd, &event), -ENODATA);
+			read(o->efd, event, sizeof(event)), 0);
 		close(o->efd);
 	}
 	o->efd = arg.out_fd;
+	o->event_size = arg.event_size ? arg.event_size :
+					 sizeof(struct hugepost_event);
 	o->mode = HUGEPOST_MODE_ARMED;
 	return true;
 }
@@ -220,10 +228,12 @@ bool m_read_events(struct m_actor *a, const uint32_t *r)
 {
 	struct m_object *o = m_pick_object(a, r[0]);
 	struct pollfd p = { .fd = o->efd, .events = POLLIN };
-	unsigned int n = 1 + r[1] % 4, queued = 0, i;
+	unsigned int n = 1 + r[1] % 4, queued = 0, i, k;
 	bool armed = o->mode == HUGEPOST_MODE_ARMED;
 	char *nowhere = a->buffer + (M_BUFFER + 1) * TP;
-	struct hugepost_event events[4];
+	const size_t size = o->event_size;
+	char events[4 * EVENT_SIZE_MAX];
+	struct hugepost_event e;
 	ssize_t ret, want;
 
 	if (o->efd < 0)
@@ -233,21 +243,25 @@ bool m_read_events(struct m_actor *a, const uint32_t *r)
 	m_say(a, "read %u of %u events of object %u", n, queued, o->index);
 	m_equal(a, "poll", poll(&p, 1, 0), queued || !armed);
 	m_equal(a, "poll: POLLHUP", !!(p.revents & POLLHUP), !armed);
-	ret = read(o->efd, events, r[2] % sizeof(events[0]));
+	ret = read(o->efd, events, r[2] % size);
 	m_equal(a, "a read that is too short", ret < 0 ? -errno : 0, -EINVAL);
 	if (r[3] % 4 == 0)
 		m_equal(a, "a read to nowhere", read(o->efd, nowhere, TP) < 0 ?
 			-errno : 0, !armed ? 0 : queued ? -EFAULT : -EAGAIN);
 	want = !armed ? 0 : !queued ? -EAGAIN :
-	       (ssize_t)((queued < n ? queued : n) * sizeof(events[0]));
-	ret = read(o->efd, events, n * sizeof(events[0]) +
-		   (n < 4 ? r[2] % sizeof(events[0]) : 0));
+	       (ssize_t)((queued < n ? queued : n) * size);
+	ret = read(o->efd, events, n * size + (n < 4 ? r[2] % size : 0));
 	if (ret < 0)
 		ret = -errno;
 	if (!m_equal(a, "read of events", ret, want))
 		return true;
-	for (i = 0; ret > 0 && i < ret / sizeof(events[0]); i++)
-		check_event(a, o, &events[i]);
+	for (i = 0; ret > 0 && i < ret / size; i++) {
+		memcpy(&e, events + i * size, sizeof(e));
+		check_event(a, o, &e);
+		for (k = sizeof(e); k < size; k++)
+			m_equal(a, "event: unknown part",
+				events[i * size + k], 0);
+	}
 	return true;
 }
 

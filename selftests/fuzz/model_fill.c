@@ -5,20 +5,28 @@
 #include "model.h"
 
 #define ENTRIES_MAX	64
+#define ENTRY_SIZE_MAX	128
 
 /* A FILL that is being put together; its sources are in the actor's buffer. */
 struct fill {
 	struct m_object *o;
 	uint32_t channel;
 	unsigned int nr, pages;
+	unsigned int odd;	/* of the entries, has an unknown part; nr: none */
+	uint32_t entry_size;	/* as it is told */
 	struct hugepost_fill_entry entries[ENTRIES_MAX];
 	struct m_source sources[M_BUFFER];
 };
+
+/* Of entries, as they are told. */
+static const uint32_t sizes[] = { 0, 0, 0, 32, 40, ENTRY_SIZE_MAX };
 
 static struct fill *begin(struct m_actor *a, struct m_object *o, uint32_t r)
 {
 	static __thread struct fill fill;
 
+	fill.entry_size = sizes[(r >> 16) % ARRAY_SIZE(sizes)];
+	fill.odd = ENTRIES_MAX;
 	fill.o = o;
 	fill.channel = m_pick_channel(a, o, r);
 	fill.nr = 0;
@@ -51,6 +59,28 @@ static void add(struct m_actor *a, struct fill *f, unsigned int page,
 	}
 }
 
+/* The call, with entries as far apart as it tells. */
+static int call(struct fill *f, struct hugepost_fill *out)
+{
+	size_t size = f->entry_size ? f->entry_size : sizeof(f->entries[0]);
+	unsigned int i;
+	static __thread char bytes[ENTRIES_MAX * ENTRY_SIZE_MAX];
+
+	memset(bytes, 0, sizeof(bytes));
+	for (i = 0; i < f->nr; i++)
+		memcpy(bytes + i * size, &f->entries[i], sizeof(f->entries[i]));
+	if (f->odd < f->nr)
+		bytes[f->odd * size + size - 1] = 1;
+	*out = (struct hugepost_fill){
+		.size = sizeof(*out),
+		.channel = f->channel,
+		.nr = f->nr,
+		.entries = (uintptr_t)bytes,
+		.entry_size = f->entry_size,
+	};
+	return hp_call(f->o->fd, HUGEPOST_FILL, out);
+}
+
 /* Makes the call, and compares what came of it with the model. */
 static bool end(struct m_actor *a, struct fill *f)
 {
@@ -61,14 +91,18 @@ static bool end(struct m_actor *a, struct fill *f)
 	int ret;
 
 	for (i = 0; i < f->nr && a->tell; i++)
-		m_say(a, "FILL object %u channel %u: pages %llu + %llu from %#llx, flags %u",
-		      f->o->index, f->channel,
+		m_say(a, "FILL object %u channel %u, entries of %u: pages %llu + %llu from %#llx, flags %u%s",
+		      f->o->index, f->channel, f->entry_size,
 		      (unsigned long long)(f->entries[i].offset / TP),
 		      (unsigned long long)(f->entries[i].len / TP),
 		      (unsigned long long)f->entries[i].src,
-		      f->entries[i].flags);
-	want = m_fill_model(f->o, f->channel, f->entries, f->nr, f->sources);
-	ret = hp_fill_entries(f->o->fd, f->channel, f->entries, f->nr, &out);
+		      f->entries[i].flags,
+		      i == f->odd ? ", and something unknown" : "");
+	want = m_fill_model(f->o, f->channel, f->entries,
+			    f->odd < f->nr ? f->odd : f->nr, f->sources);
+	if (f->odd < f->nr && !want.ret)
+		want.ret = -E2BIG;
+	ret = call(f, &out);
 	m_equal(a, "FILL", ret, want.ret);
 	m_equal(a, "FILL: out_done", out.out_done, want.done);
 	m_equal(a, "FILL: out_bytes", out.out_bytes, want.bytes);
@@ -285,7 +319,7 @@ static bool refused_entry(struct m_actor *a, struct m_object *o,
 		add(a, f, page, 1, 0, 0);
 	e = &f->entries[f->nr];
 	add(a, f, page, 1, 0, 0);
-	switch (r[4] % 9) {
+	switch (r[4] % 10) {
 	case 0:
 		e->flags = 1U << (2 + r[5] % 30);
 		break;
@@ -314,6 +348,10 @@ static bool refused_entry(struct m_actor *a, struct m_object *o,
 	case 8:
 		e->len = M_HOSTS * HP - e->offset + TP;
 		break;
+	case 9:
+		f->odd = f->nr - 1;
+		f->entry_size = sizeof(*e) + 8 + r[5] % 12 * 8;
+		break;
 	}
 	return end(a, f);
 }
@@ -335,7 +373,7 @@ bool m_fill_refused(struct m_actor *a, const uint32_t *r)
 	if (r[1] % 2)
 		return refused_entry(a, o, r);
 	arg.fill.entries = (uintptr_t)&e;
-	switch (r[3] % 9) {
+	switch (r[3] % 10) {
 	case 0:
 		arg.fill.nr = 0;
 		break;
@@ -343,7 +381,8 @@ bool m_fill_refused(struct m_actor *a, const uint32_t *r)
 		arg.fill.nr = HUGEPOST_FILL_MAX + 1 + r[4] % 1000;
 		break;
 	case 2:
-		arg.fill.__reserved = r[4] | 1;
+		arg.fill.entry_size = r[4] % 2 ? 1 + r[4] % 31 :
+				      1 + r[4] % 7 + 8 * (4 + r[4] % 500);
 		break;
 	case 3:
 		arg.fill.flags = 1U << r[4] % 32;
@@ -370,9 +409,13 @@ bool m_fill_refused(struct m_actor *a, const uint32_t *r)
 		want = -EFAULT;
 		m_fill_model(o, channel, NULL, 0, NULL);
 		break;
+	case 9:
+		arg.fill.entry_size = r[4] % 8 ? TP + 1 + r[4] % TP : r[4] | TP << 1;
+		want = -E2BIG;
+		break;
 	}
 	m_say(a, "FILL object %u channel %u, refused in way %u", o->index,
-	      channel, r[3] % 9);
+	      channel, r[3] % 10);
 	m_equal(a, "FILL", hp_call(o->fd, HUGEPOST_FILL, &arg.fill), want);
 	return true;
 }

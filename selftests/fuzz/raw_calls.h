@@ -105,6 +105,25 @@ static inline int call_entries_half(struct world *w)
 	return hp_fill_entries(w->fd[0], 0, entries - 1, 2, NULL);
 }
 
+static inline void image_zeros(char *page)
+{
+	memset(page, 0, TP);
+}
+
+/* What follows the entry's fields is missing. */
+static inline int call_entries_tail(struct world *w)
+{
+	struct hugepost_fill_entry *behind = (void *)(w->mem[0] + MISSING * TP);
+	struct hugepost_fill arg = {
+		.size = sizeof(arg), .nr = 1,
+		.entries = (uintptr_t)(behind - 1),
+		.entry_size = sizeof(*behind) + 64,
+	};
+
+	behind[-1] = entry_of(TARGET);
+	return hp_call(w->fd[0], HUGEPOST_FILL, &arg);
+}
+
 static inline void image_stats(char *page)
 {
 	struct hugepost_stats arg = { .size = sizeof(arg) };

@@ -9,6 +9,7 @@
 #include "raw_area.h"
 
 #define RAW_BATCH	16	/* entries of a FILL that are made up */
+#define RAW_STRIDE	128	/* of one: of longer ones the first is made up */
 #define RAW_NOWHERE	0x100000000000UL	/* where nothing is mapped */
 
 #define RAW_VERB(_name, _lower, _out, _end, _flags, ...)                           \
@@ -24,7 +25,7 @@
 
 /* Of one number each; EINVAL, E2BIG, EOPNOTSUPP and EFAULT go without saying. */
 static const struct raw_verb raw_verbs[] = {
-	RAW_VERB(INFO, info, 8, 40, 0, 0),
+	RAW_VERB(INFO, info, 8, 48, 0, 0),
 	RAW_VERB(SETUP, setup, 32, 40, 3, EBUSY, ENOMEM, EINTR),
 	RAW_VERB(ARM, arm, 8, 12, 1, ENXIO, EBUSY, EMFILE, ENFILE, ENOMEM),
 	RAW_VERB(DISARM, disarm, 8, 8, 0, ENXIO),
@@ -163,14 +164,30 @@ static inline void raw_may_write(struct raw_call *c, uintptr_t start, size_t len
 	c->may[c->nr_may++] = (struct raw_range){ .start = start, .len = len };
 }
 
+/* The size of an entry, or of an event. */
+static inline uint32_t raw_element_size(struct raw_tape *t)
+{
+	static const uint16_t sizes[] = { 32, 40, 64, RAW_STRIDE, TP, 24, 36 };
+
+	if (!raw_rarely(t, 4))
+		return 0;
+	return raw_rarely(t, 8) ? raw_number(t) :
+				  sizes[raw_byte(t) % ARRAY_SIZE(sizes)];
+}
+
 static inline void raw_make_entries(struct raw_world *w, struct raw_tape *t,
 				    struct hugepost_fill *arg)
 {
 	struct hugepost_fill_entry e[RAW_BATCH] = {};
+	char all[RAW_BATCH * RAW_STRIDE] = {};
+	size_t size = sizeof(e[0]);
 	unsigned int i;
 
+	arg->entry_size = raw_element_size(t);
+	if (arg->entry_size > size)
+		size = arg->entry_size;
 	arg->nr = raw_rarely(t, 24) ? raw_number(t) : 1 + raw_byte(t) % 8;
-	arg->entries = raw_place(w, t, sizeof(e[0]) * arg->nr % TP);
+	arg->entries = raw_place(w, t, size * arg->nr % TP);
 	for (i = 0; i < RAW_BATCH && i < arg->nr; i++) {
 		e[i].offset = i && !raw_rarely(t, 2) ?
 			      e[i - 1].offset + e[i - 1].len : raw_page_offset(t);
@@ -180,8 +197,14 @@ static inline void raw_make_entries(struct raw_world *w, struct raw_tape *t,
 			e[i].src = raw_place(w, t, e[i].len) & -8;
 		if (raw_rarely(t, 32))
 			e[i].__reserved = raw_number(t);
+		if (i * size > sizeof(all) - RAW_STRIDE)
+			break;
+		memcpy(all + i * size, &e[i], sizeof(e[i]));
+		if (size <= RAW_STRIDE && raw_rarely(t, 32))
+			all[i * size + size - 1] = 1;
 	}
-	raw_put(w, arg->entries, e, i * sizeof(e[0]), raw_byte(t) % 2);
+	raw_put(w, arg->entries, all, size <= RAW_STRIDE ? i * size : sizeof(e[0]),
+		raw_byte(t) % 2);
 }
 
 static inline uint64_t raw_mapped(struct raw_world *w, struct raw_tape *t)
@@ -244,12 +267,11 @@ static inline void raw_make_argument(struct raw_world *w, struct raw_tape *t,
 		break;
 	case HUGEPOST_ARM:
 		arm->flags = raw_byte(t) % 2;
-		arm->__reserved = raw_rarely(t, 16) ? raw_number(t) : 0;
+		arm->event_size = raw_element_size(t);
 		break;
 	case HUGEPOST_FILL:
 		raw_make_entries(w, t, u);
 		fill->channel = raw_below(t, 2);
-		fill->__reserved = raw_rarely(t, 32) ? raw_number(t) : 0;
 		break;
 	case HUGEPOST_RESET:
 		reset->channel = raw_below(t, 2);
@@ -313,8 +335,6 @@ static inline void raw_make_ioctl(struct raw_world *w, struct raw_tape *t,
 	c->fd = w->fd[c->obj];
 	for (i = c->verb->out; i < c->verb->out_end; i++)
 		buf[i] = 0x5a;
-	if (c->verb->cmd == HUGEPOST_FILL)
-		((struct hugepost_fill *)buf)->__reserved = 0;
 	raw_make_argument(w, t, c, buf);
 
 	size = raw_size_of(t, buf, c->verb->size);

@@ -67,6 +67,22 @@ static inline bool caller_sleeps(struct raw_world *w)
 	return p && (p[2] == 'S' || p[2] == 'D');
 }
 
+/* One event, whatever the size is that they have. */
+static inline int read_event(int efd, struct hugepost_event *event)
+{
+	char buf[TP];
+	ssize_t n = -1;
+	size_t len;
+
+	errno = EINVAL;
+	for (len = sizeof(*event); n < 0 && errno == EINVAL && len <= TP; len += 8)
+		n = read(efd, buf, len);
+	if (n <= 0)
+		return n ? -errno : -ENODATA;
+	memcpy(event, buf, sizeof(*event));
+	return 0;
+}
+
 static inline void serve(struct raw_world *w, int obj)
 {
 	struct pollfd p = { .fd = w->efd[obj], .events = POLLIN };
@@ -74,7 +90,7 @@ static inline void serve(struct raw_world *w, int obj)
 	int channel;
 
 	while (p.fd >= 0 && poll(&p, 1, 0) == 1 && p.revents == POLLIN &&
-	       !hp_read_event(p.fd, &event))
+	       !read_event(p.fd, &event))
 		for (channel = 0; channel < 2; channel++)
 			hp_fill(w->fd[obj], channel, event.offset, w->image,
 				TP, 0);

@@ -48,6 +48,7 @@ WAIT(source_half, NULL, 0);
 WAIT(source_crossed, NULL, 0);
 WAIT(entries_missing, image_entry, -EINVAL);
 WAIT(entries_half, image_entry, -EINVAL);
+WAIT(entries_tail, image_zeros, 0);
 WAIT(argument_missing, image_stats, -EINVAL);
 WAIT(argument_half, image_range, -EINVAL);
 WAIT(arm_argument, image_arm, -EINVAL);
