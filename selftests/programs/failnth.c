@@ -172,6 +172,30 @@ static int run_fill_scattered(struct state *s)
 	return hp_fill_entries(s->fd, 1, e, ARRAY_SIZE(e), NULL);
 }
 
+/* The entries are longer than the module knows. */
+static int run_fill_long_entries(struct state *s)
+{
+	struct {
+		struct hugepost_fill_entry e;
+		uint64_t more;
+	} entries[4] = {};
+	struct hugepost_fill arg = {
+		.size = sizeof(arg),
+		.nr = ARRAY_SIZE(entries),
+		.entries = (uintptr_t)entries,
+		.entry_size = sizeof(entries[0]),
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(entries); i++)
+		entries[i].e = (struct hugepost_fill_entry) {
+			.offset = EMPTY * HP + i * TP,
+			.src = (uintptr_t)s->pages + i * TP,
+			.len = TP,
+		};
+	return hp_call(s->fd, HUGEPOST_FILL, &arg);
+}
+
 static int run_fill_zero_page(struct state *s)
 {
 	return hp_fill(s->fd, 0, EMPTY * HP, NULL, TP, HUGEPOST_FILL_ZERO);
@@ -368,6 +392,7 @@ VARIANT(read_event, false);
 VARIANT(fill_page, false);
 VARIANT(fill_hostpage, true);
 VARIANT(fill_scattered, true);
+VARIANT(fill_long_entries, false);
 VARIANT(fill_zero_page, false);
 VARIANT(fill_zero_hostpages, true);
 VARIANT(fill_zero_then_data, false);
