@@ -2,6 +2,8 @@
 /*
  * hugepost: the device, its files and the dispatch of ioctls.
  */
+#define pr_fmt(fmt) "hugepost: " fmt
+
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
@@ -114,30 +116,51 @@ static struct miscdevice hp_misc = {
 	.fops = &hp_fops,
 };
 
+/* Says why: whoever loads the module is told an errno, and no more. */
+static int __init hp_refuse(int err, const char *why)
+{
+	pr_err("not loaded: %s (%pe)\n", why, ERR_PTR(err));
+	return err;
+}
+
 static int __init hp_init(void)
 {
+	const char *why;
 	int ret;
 
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		return -EOPNOTSUPP;
+		return hp_refuse(-EOPNOTSUPP,
+				 "this kernel has no transparent huge pages, as no real-time kernel has: boot one with CONFIG_TRANSPARENT_HUGEPAGE");
+	if (!has_transparent_hugepage())
+		return hp_refuse(-EOPNOTSUPP,
+				 "this CPU has no huge pages: in a VM, choose a CPU model with pse");
 
 	ret = hp_inode_init();
 	if (ret)
-		return ret;
+		return hp_refuse(ret, "its file system cannot be mounted");
+
 	hp_poison_init(hp_objects_lose);
 
 	ret = hp_reserve_init();
-	if (ret)
+	if (ret) {
+		why = "the reserve cannot have a worker";
 		goto err_poison;
-	ret = hp_selftest(&hp_fops);
+	}
+	ret = hp_selftest(&hp_fops, &why);
 	if (ret)
 		goto err_reserve;
 	ret = hp_netlink_init(&hp_fops);
-	if (ret)
+	if (ret) {
+		why = ret == -EEXIST ?
+			"netlink family hugepost is there already: unload the module that has it" :
+			"netlink family hugepost cannot be registered";
 		goto err_reserve;
+	}
 	ret = misc_register(&hp_misc);
-	if (ret)
+	if (ret) {
+		why = "/dev/hugepost cannot be made";
 		goto err_netlink;
+	}
 	return 0;
 
 err_netlink:
@@ -147,7 +170,7 @@ err_reserve:
 err_poison:
 	hp_poison_exit();
 	hp_inode_exit();
-	return ret;
+	return hp_refuse(ret, why);
 }
 
 static void __exit hp_exit(void)

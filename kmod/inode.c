@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
 
 #include "inode.h"
@@ -29,9 +30,20 @@ static struct file_system_type hp_fs_type = {
 	.kill_sb = kill_anon_super,
 };
 
+/*
+ * Nothing is ever allocated by the mapping's mask: what it is for is its zone, by
+ * which vma_migratable() tells whether pages could be moved to another node. Ours
+ * never can; so NUMA balancing does not unmap them to see who uses them.
+ */
 struct inode *hp_inode_alloc(void)
 {
-	return alloc_anon_inode(hp_mnt->mnt_sb);
+	struct inode *inode = alloc_anon_inode(hp_mnt->mnt_sb);
+
+	if (!IS_ERR(inode))
+		mapping_set_gfp_mask(inode->i_mapping,
+				     IS_ENABLED(CONFIG_ZONE_DMA) ? GFP_DMA :
+								   GFP_DMA32);
+	return inode;
 }
 
 /* A file of @inode that is in no process's table, with a reference to @inode. */

@@ -58,7 +58,7 @@ enum hp_mapped hp_how_mapped(struct mm_struct *mm, unsigned long addr)
  */
 bool hp_map_suits_huge(struct vm_fault *vmf)
 {
-	unsigned long haddr = vmf->address & HPAGE_PMD_MASK;
+	unsigned long haddr = vmf->address & PMD_MASK;
 	struct vm_area_struct *vma = vmf->vma;
 
 	if (HP_COMPAT_INSERT && vmf->flags & FAULT_FLAG_WRITE &&

@@ -12,8 +12,6 @@
  * Only such a thread can drop the last reference to the object's file at once,
  * and the file must be gone before the module can be, should loading fail.
  */
-#define pr_fmt(fmt) "hugepost: " fmt
-
 #include <linux/completion.h>
 #include <linux/file.h>
 #include <linux/kthread.h>
@@ -232,7 +230,7 @@ static int __init hp_selftest_complete(struct hp_selftest *t)
 	how = hp_how_mapped(t->mm, t->ram);
 	mmap_read_unlock(t->mm);
 	if (how != HP_MAPPED_HUGE)
-		t->broken = "a complete host page is not mapped by one entry (are huge pages off for the loading process, by PR_SET_THP_DISABLE?)";
+		t->broken = "a complete host page is not mapped by one entry (does the loading process have PR_SET_THP_DISABLE?)";
 
 	for (sub = 0; sub < HP_SUBS && !t->broken; sub++)
 		if (get_user(byte, hp_selftest_page(t, sub)) ||
@@ -277,18 +275,21 @@ static int __init hp_selftest_thread(void *arg)
 	return 0;
 }
 
-/* Refuses a kernel on which a rule does not hold; @fops are the device's. */
-int __init hp_selftest(const struct file_operations *fops)
+/*
+ * Refuses a kernel on which a rule does not hold, and says which in *@why; @fops
+ * are the device's.
+ */
+int __init hp_selftest(const struct file_operations *fops, const char **why)
 {
+	static char broken[160] __initdata;
 	struct hp_selftest t = { .fops = fops, .mm = current->mm };
 	struct task_struct *task;
 
+	*why = "the self-test has no thread";
 	init_completion(&t.done);
 	task = kthread_create(hp_selftest_thread, &t, "hugepost-selftest");
-	if (IS_ERR(task)) {
-		pr_err("not loaded: no memory for the self-test\n");
+	if (IS_ERR(task))
 		return PTR_ERR(task);
-	}
 	get_task_struct(task);
 	wake_up_process(task);
 	wait_for_completion(&t.done);
@@ -296,13 +297,13 @@ int __init hp_selftest(const struct file_operations *fops)
 	kthread_stop(task);
 	put_task_struct(task);
 
-	if (t.ret == -ENOMEM) {
-		pr_err("not loaded: no huge page is free for the self-test: free memory, or compact it (vm.compact_memory)\n");
-	} else if (t.ret) {
-		pr_err("not loaded: the self-test cannot be done (%d)\n", t.ret);
-	} else if (t.broken) {
-		pr_err("not loaded: not safe on this kernel: %s\n", t.broken);
-		return -EOPNOTSUPP;
-	}
-	return t.ret;
+	*why = t.ret == -ENOMEM ?
+	       "the self-test finds no free huge page: free memory, or compact it (vm.compact_memory)" :
+	       "the self-test cannot be done";
+	if (t.ret || !t.broken)
+		return t.ret;
+	snprintf(broken, sizeof(broken), "not safe on this kernel: %s",
+		 t.broken);
+	*why = broken;
+	return -EOPNOTSUPP;
 }

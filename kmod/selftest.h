@@ -7,6 +7,6 @@
 
 #include <linux/fs.h>
 
-int hp_selftest(const struct file_operations *fops);
+int hp_selftest(const struct file_operations *fops, const char **why);
 
 #endif /* HUGEPOST_SELFTEST_H */

@@ -42,9 +42,9 @@
 /* Of the module; the same as in userspace/VERSION. */
 #define HP_VERSION	"0.1.0"
 
-#define HP_HOST_SHIFT	HPAGE_PMD_SHIFT
+#define HP_HOST_SHIFT	PMD_SHIFT
 #define HP_HOST_SIZE	BIT(HP_HOST_SHIFT)
-#define HP_HOST_ORDER	HPAGE_PMD_ORDER
+#define HP_HOST_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define HP_SUBS		BIT(HP_HOST_SHIFT - PAGE_SHIFT)
 
 /* Largest object: indices of target pages stay far from overflow. */

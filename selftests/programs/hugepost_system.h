@@ -127,4 +127,39 @@ static inline int read_frames(uint64_t frame, void *buf, size_t len)
 	return ret;
 }
 
+/* The kernel's log from here on, or -errno. */
+static inline int kernel_log_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/*
+ * Messages of the log since the last call that begin with @start; the last one of
+ * them is put in @last.
+ */
+static inline unsigned int kernel_log_read(int fd, const char *start, char *last,
+					   size_t size)
+{
+	unsigned int count = 0;
+	char record[8192], *text;
+	ssize_t n;
+
+	/* EPIPE: some are lost. */
+	while ((n = read(fd, record, sizeof(record) - 1)) > 0 ||
+	       (n < 0 && errno == EPIPE)) {
+		record[n < 0 ? 0 : n] = 0;
+		text = strchr(record, ';');
+		if (!text || strncmp(text + 1, start, strlen(start)))
+			continue;
+		count++;
+		snprintf(last, size, "%.*s", (int)strcspn(text + 1, "\n"), text + 1);
+	}
+	return count;
+}
+
 #endif /* HUGEPOST_SYSTEM_H */

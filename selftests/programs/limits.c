@@ -201,25 +201,37 @@ TEST(setup_node)
 	}
 }
 
+/* From <linux/mempolicy.h>, whose library's header is another package's. */
+#define POLICY_BIND	2
+#define MOVE_OR_FAIL	(1 << 0 | 1 << 1)	/* MPOL_MF_STRICT, _MOVE */
+
+/* mbind(2): memory of the range is to be @node's, 0 or -errno. */
+static int bind_memory(char *mem, size_t length, unsigned int node, int flags)
+{
+	unsigned long want = 1UL << node;
+
+	if (syscall(SYS_mbind, mem, length, POLICY_BIND, &want, 65, flags))
+		return -errno;
+	return 0;
+}
+
 /* Rule: without a node, memory follows the mapping's NUMA policy. */
 TEST(mapping_policy)
 {
-	const int bind = 2; /* MPOL_BIND */
 	uint64_t mask = nodes_with_memory();
 	unsigned int node;
 
 	for (node = 0; node < 64; node++) {
-		unsigned long want = 1UL << node;
 		char *mem;
 		int fd;
 
-		if (!(mask & want))
+		if (!(mask & (1ULL << node)))
 			continue;
 		fd = hp_new(4 * HP, 2, 0);
 		ASSERT_GE(fd, 0);
 		mem = hp_map(fd, 0, 4 * HP);
 		ASSERT_NE(mem, MAP_FAILED);
-		if (syscall(SYS_mbind, mem, 4 * HP, bind, &want, 65, 0))
+		if (bind_memory(mem, 4 * HP, node, 0))
 			SKIP(return, "no NUMA policies in this kernel");
 		EXPECT_EQ(hp_touch(mem, 1), 0);
 		EXPECT_EQ(hp_fill_pattern(fd, 0, SUBS, 1, 1), 0);
@@ -229,6 +241,47 @@ TEST(mapping_policy)
 		munmap(mem, 4 * HP);
 		close(fd);
 	}
+}
+
+/*
+ * Rule: memory stays on its node, whoever asks for it to be moved, and is told
+ * that it does; what comes later follows the new policy.
+ */
+TEST(memory_that_cannot_move)
+{
+	uint64_t mask = nodes_with_memory();
+	unsigned int first = __builtin_ctzll(mask);
+	int fd, status, second;
+	void *page;
+	char *mem;
+
+	mask &= mask - 1;
+	if (!mask)
+		SKIP(return, "needs two NUMA nodes, as numa=fake=2 makes");
+	second = __builtin_ctzll(mask);
+	fd = hp_new(4 * HP, 1, 0);
+	ASSERT_GE(fd, 0);
+	mem = hp_map(fd, 0, 4 * HP);
+	ASSERT_NE(mem, MAP_FAILED);
+	if (bind_memory(mem, 4 * HP, first, 0))
+		SKIP(return, "no NUMA policies in this kernel");
+	EXPECT_EQ(hp_touch(mem, 1), 0);
+	EXPECT_EQ(hp_fill_pattern(fd, 0, SUBS, SUBS, 1), 0);
+	EXPECT_EQ(hp_touch(mem + HP, -1), 0);
+
+	EXPECT_EQ(bind_memory(mem, 4 * HP, second, MOVE_OR_FAIL), -EIO);
+	page = mem;
+	EXPECT_EQ(syscall(SYS_move_pages, 0, 1UL, &page, &second, &status, 0),
+		  0);
+	EXPECT_LT(status, 0);
+
+	EXPECT_EQ(node_of(mem), first);
+	EXPECT_EQ(node_of(mem + HP), first);
+	EXPECT_TRUE(hp_pattern_check(mem + HP + 3 * TP, SUBS + 3, 1));
+	EXPECT_EQ(hp_touch(mem + 2 * HP, 1), 0);
+	EXPECT_EQ(node_of(mem + 2 * HP), second);
+	munmap(mem, 4 * HP);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

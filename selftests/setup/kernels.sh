@@ -15,22 +15,28 @@
 # shellcheck disable=SC2153 # RELEASE is of apt.sh
 
 # Where a kernel comes from: view, and pattern of its release up to "-amd64".
+# NAME-rt is the real-time flavour of a kernel, which has no huge pages.
 kernel_source() {
-	case $1 in
-	6.1) echo 'own 6\.1\.[0-9][0-9.a-z+~-]*' ;;
-	6.12) echo 'own 6\.12\.[0-9][0-9.a-z+~-]*' ;;
-	7) echo 'next 7\.[0-9][0-9.a-z+~-]*' ;;
-	*) die "unknown kernel '$1' (known: 6.1 6.12 7)" ;;
+	local flavour=
+
+	[[ $1 != *-rt ]] || flavour=-rt
+	case ${1%-rt} in
+	6.1) echo "own 6\.1\.[0-9][0-9.a-z+~-]*$flavour" ;;
+	6.12) echo "own 6\.12\.[0-9][0-9.a-z+~-]*$flavour" ;;
+	7) echo "next 7\.[0-9][0-9.a-z+~-]*$flavour" ;;
+	*) die "unknown kernel '$1' (known: 6.1 6.12 7, and each with -rt)" ;;
 	esac
 }
 
 # "RELEASE VERSION" of the packages $2 (an extended regular expression that
-# captures the release) of a view, newest first.
+# captures the release) of a view, newest first. Those of a flavour are for a
+# pattern that names it.
 releases() {
-	local view=$1 pattern=$2
+	local view=$1 pattern=$2 others='-(cloud|rt)-'
 
+	[[ $pattern != *-rt* ]] || others='-cloud-'
 	in_view "$view" apt-cache search --names-only "$pattern" |
-		cut -d' ' -f1 | grep -Ex -- "$pattern" | grep -Ev -- '-(cloud|rt)-' |
+		cut -d' ' -f1 | grep -Ex -- "$pattern" | grep -Ev -- "$others" |
 		xargs -r env APT_CONFIG="$APT/$view/apt.conf" apt-cache madison |
 		sed -E "s/^ *$pattern \| *([^ ]+) \|.*/\1 \2/" | sort -rV | uniq
 }
