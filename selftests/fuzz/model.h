@@ -77,6 +77,8 @@ struct m_object {
 	bool prealloc;
 	unsigned int nr_channels;
 	uint64_t events, discarded, zero_fills;
+	uint64_t again;		/* events that may have been raised, and were */
+	bool shuffled;		/* events are queued whose order is open */
 	struct m_channel channels[M_CHANNELS];
 	struct m_host hosts[M_HOSTS];
 	struct m_page pages[M_PAGES];
@@ -133,10 +135,23 @@ struct m_helper {
 	uint64_t value;
 };
 
+#define M_TRAIL		16384
+
+/* All that was compared, in this order: it tells where two plays part. */
+struct m_trail {
+	unsigned int nr;
+	struct m_compared {
+		const char *doing, *what;
+		int step;
+		int64_t got;
+	} list[M_TRAIL];
+};
+
 /* A failure, and what all actors did: in shared memory. */
 struct m_report {
 	uint64_t operations;
 	uint64_t hash;		/* of all results: the same for the same seed */
+	struct m_trail *trail;	/* or NULL */
 	int failed;
 	int step;		/* of a sequence */
 	char message[512];
@@ -294,6 +309,7 @@ bool m_setup(struct m_actor *a, const uint32_t *r);
 bool m_reopen(struct m_actor *a, const uint32_t *r);
 
 /* model_wait.c */
+void m_check_events(struct m_actor *a, struct m_object *o);
 void m_settle(struct m_actor *a);
 void m_woken(struct m_actor *a, struct m_object *o, unsigned int first,
 	     unsigned int nr, unsigned int most);

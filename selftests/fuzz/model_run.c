@@ -180,7 +180,9 @@ bool m_in_child(void (*play)(const void *arg, struct m_report *report),
 {
 	pid_t child;
 
-	memset(report, 0, sizeof(*report));
+	*report = (struct m_report){ .trail = report->trail };
+	if (report->trail)
+		report->trail->nr = 0;
 	fflush(stdout);
 	child = fork();
 	if (!child) {

@@ -206,7 +206,9 @@ def run_apart(chosen):
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Programs that it starts take both, also where SIGINT is ignored (nohup).
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         status = run_here(chosen)
         sys.stdout.flush()
         os._exit(status)  # pylint: disable=protected-access

@@ -354,12 +354,24 @@ static inline char hp_thread_state(pid_t pid, pid_t tid)
 	return p ? p[2] : 0;
 }
 
-/* Is thread @tid of this process asleep, as one that waits in a fault is? */
+/*
+ * Is thread @tid of this process asleep, as one that waits in a fault is? It is said
+ * to be in that state a little before it is, and then may not get to sleep at all:
+ * the kernel tells where a thread waits only of one that has left the CPU.
+ */
 static inline bool hp_thread_sleeps(pid_t tid)
 {
-	char state = hp_thread_state(getpid(), tid);
+	char state = hp_thread_state(getpid(), tid), path[64], where[2] = "0";
+	int fd;
 
-	return state == 'S' || state == 'D';
+	if (state != 'S' && state != 'D')
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (read(fd, where, 1) != 1)
+		where[0] = '0';
+	close(fd);
+	return where[0] != '0';
 }
 
 #endif /* HUGEPOST_TEST_H */

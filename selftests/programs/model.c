@@ -104,10 +104,15 @@ static void print_share(const struct share *s)
 	       (unsigned long long)s->done, now() - s->began);
 }
 
+static void *new_shared(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 static struct m_report *new_report(void)
 {
-	return mmap(NULL, sizeof(struct m_report), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return new_shared(sizeof(struct m_report));
 }
 
 /* Plays sequences until the share is done, or one fails. */
@@ -178,7 +183,7 @@ static void play_alone(struct __test_metadata *_metadata, enum m_kind kind,
 /* Rule: whatever one actor does, two objects are as the model says. */
 TEST(alone)
 {
-	play_alone(_metadata, KIND_ALONE, 45);
+	play_alone(_metadata, KIND_ALONE, 40);
 }
 
 /* Rule: the same, where an object's memory is most often another's source. */
@@ -235,26 +240,81 @@ TEST(crowd)
 	print_share(&s);
 }
 
-/* Rule: a seed gives the same steps and the same results each time. */
+/* One of two plays of the same steps. */
+struct replay {
+	pthread_t thread;
+	struct m_step *steps;
+	unsigned int nr;
+	struct m_report *report;
+};
+
+static void *play_replay(void *arg)
+{
+	struct replay *r = arg;
+
+	m_play(r->steps, r->nr, false, false, r->report);
+	return NULL;
+}
+
+static void print_parting(const struct m_trail *a, const struct m_trail *b)
+{
+	const struct m_compared *x = a->list, *y = b->list;
+	unsigned int i;
+
+	for (i = 0; i < M_TRAIL && i < a->nr && i < b->nr; i++, x++, y++) {
+		if (x->step == y->step && x->doing == y->doing &&
+		    x->what == y->what && x->got == y->got)
+			continue;
+		printf("# step %d, %s: %s: %lld\n# step %d, %s: %s: %lld\n",
+		       x->step, x->doing, x->what, (long long)x->got,
+		       y->step, y->doing, y->what, (long long)y->got);
+		return;
+	}
+	printf("# the same %u results, then %u and %u more\n", i, a->nr - i,
+	       b->nr - i);
+}
+
+/*
+ * Rule: a seed gives the same steps and the same results each time, whatever
+ * else the machine does: both plays are at the same time.
+ */
 TEST(seed_replays)
 {
 	struct m_step steps[300];
-	struct m_report *report = new_report();
-	uint64_t seed = totals->seed, hash = 0;
+	struct share s = share_of(5);
+	struct replay replays[2];
+	uint64_t seed, hash = 0;
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
-		m_sequence(steps, ARRAY_SIZE(steps), KIND_ALONE,
-			   seed + i / 2);
-		ASSERT_TRUE(m_play(steps, ARRAY_SIZE(steps), false, false,
-				   report))
-			TH_LOG("%s", report->message);
-		if (i == 1)
-			EXPECT_EQ(report->hash, hash);
-		if (i == 2)
-			EXPECT_NE(report->hash, hash);
-		hash = report->hash;
+	for (i = 0; i < ARRAY_SIZE(replays); i++) {
+		replays[i].steps = steps;
+		replays[i].nr = ARRAY_SIZE(steps);
+		replays[i].report = new_report();
+		replays[i].report->trail = new_shared(sizeof(struct m_trail));
 	}
+	for (seed = totals->seed; seed < totals->seed + 2 || goes_on(&s); seed++) {
+		m_sequence(steps, ARRAY_SIZE(steps), KIND_ALONE, seed);
+		for (i = 0; i < ARRAY_SIZE(replays); i++)
+			pthread_create(&replays[i].thread, NULL, play_replay,
+				       &replays[i]);
+		for (i = 0; i < ARRAY_SIZE(replays); i++)
+			pthread_join(replays[i].thread, NULL);
+		for (i = 0; i < ARRAY_SIZE(replays); i++) {
+			ASSERT_FALSE(replays[i].report->failed)
+				TH_LOG("%s (HUGEPOST_SEED=%llu)",
+				       replays[i].report->message,
+				       (unsigned long long)seed);
+			count(&s, replays[i].report->operations);
+		}
+		EXPECT_EQ(replays[0].report->hash, replays[1].report->hash) {
+			TH_LOG("HUGEPOST_SEED=%llu", (unsigned long long)seed);
+			print_parting(replays[0].report->trail,
+				      replays[1].report->trail);
+		}
+		EXPECT_NE(replays[0].report->hash, hash);
+		hash = replays[0].report->hash;
+	}
+	print_share(&s);
 }
 
 /*

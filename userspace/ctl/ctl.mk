@@ -7,7 +7,8 @@
 
 CTL_O := $(O)/ctl
 CTL := $(O)/hugepostctl
-CTL_OBJS := $(patsubst ctl/%.c,$(CTL_O)/%.o,$(wildcard ctl/*.c)) $(O)/common/size.o
+CTL_OBJS := $(patsubst ctl/%.c,$(CTL_O)/%.o,$(wildcard ctl/*.c)) $(O)/common/size.o \
+	$(O)/common/signals.o
 CTL_CPPFLAGS := $(shell pkg-config --cflags libnl-genl-3.0 ncursesw)
 CTL_LIBS := $(shell pkg-config --libs libnl-genl-3.0 ncursesw json-c) -lm
 CTL_TESTS := $(patsubst ctl/tests/%.c,$(CTL_O)/tests/%,$(wildcard ctl/tests/*.c))

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct stop {
-	int signals;	/* a signalfd: SIGINT, SIGTERM, SIGHUP */
+	int signals;	/* a signalfd: SIGINT, SIGTERM, SIGHUP, unless ignored */
 	int failed;	/* an eventfd: readable once a thread has failed */
 	bool seen;	/* a signal was told of */
 	sigset_t old;	/* the mask before */

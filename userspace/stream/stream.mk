@@ -9,7 +9,7 @@
 STREAM_O := $(O)/stream
 STREAM := $(O)/hugepost-stream
 STREAM_OBJS := $(patsubst stream/%.c,$(STREAM_O)/%.o,$(wildcard stream/*.c)) \
-	$(O)/common/size.o $(O)/common/meminfo.o
+	$(O)/common/size.o $(O)/common/meminfo.o $(O)/common/signals.o
 
 STREAM_FUZZ := $(O)/fuzz-stream
 STREAM_FUZZ_SRCS := stream/fuzz/fuzz.c stream/parser.c stream/ram.c stream/skip.c stream/reader.c

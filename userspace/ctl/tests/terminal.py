@@ -9,7 +9,7 @@ import time
 import pexpect
 import pyte
 
-from harness import Wrong
+from harness import Wrong, set_signals
 
 TIMEOUT = 60
 
@@ -17,14 +17,16 @@ TIMEOUT = 60
 class Top:
     """The program, and the screen that it draws on."""
 
-    def __init__(self, program, rows, cols, *arguments, locale="C", **environment):
+    def __init__(self, program, rows, cols, *arguments, locale="C", ignored=(),
+                 **environment):
         self.screen = pyte.Screen(cols, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.output = b""
         # xterm's description has a sequence (REP) that pyte does not know.
         env = {**os.environ, "TERM": "screen-256color", "LC_ALL": locale, **environment}
         self.child = pexpect.spawn(program, ["top", *arguments], dimensions=(rows, cols),
-                                   env=env, timeout=TIMEOUT)
+                                   env=env, timeout=TIMEOUT,
+                                   preexec_fn=lambda: set_signals(ignored))
 
     def __enter__(self):
         return self
@@ -91,6 +93,17 @@ def interrupted(program, number):
         top.shows("q: quit")
         os.kill(top.child.pid, number)
         top.ends(None, number)
+
+
+def not_interrupted(program):
+    """What is ignored when it starts, as by nohup, does not end it."""
+    numbers = signal.SIGHUP, signal.SIGINT
+    with Top(program, 24, 80, ignored=numbers) as top:
+        top.shows("q: quit")
+        for number in numbers:
+            os.kill(top.child.pid, number)
+        top.child.send("q")
+        top.ends(0)
 
 
 def ctrl_c(program):

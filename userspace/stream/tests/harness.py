@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 
@@ -30,6 +31,15 @@ class Tap:
         return 1 if self.failed else 0
 
 
+def set_signals(ignored=()):
+    """In a child that starts a program: only these are ignored, and none is blocked,
+    whatever is so where the tests run (as with nohup)."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE,
+                   signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 class Tool:
     """The program, and a directory for scratch files."""
 
@@ -55,9 +65,11 @@ class Tool:
         return subprocess.run([self.program, *arguments], check=False,
                               capture_output=True, timeout=self.timeout, **more)
 
-    def start(self, *arguments, **more):
+    def start(self, *arguments, ignored=(), **more):
+        """Starts it, and signals have their usual effect on it, but for those ignored."""
         return subprocess.Popen([self.program, *arguments], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, **more)
+                                stderr=subprocess.PIPE,
+                                preexec_fn=lambda: set_signals(ignored), **more)
 
     def finish(self, process):
         """Waits for the process's end; returns what it printed."""
