@@ -37,7 +37,7 @@
  */
 #if defined(CONFIG_TRANSPARENT_HUGEPAGE) && !defined(HP_HAVE_VMF_INSERT) && \
 	!(defined(HP_HAVE_HAS_HWPOISONED) && defined(CONFIG_MEMORY_FAILURE))
-#error "hugepost needs vmf_insert_page_mkwrite() and vmf_insert_folio_pmd() (Linux 6.15), or CONFIG_MEMORY_FAILURE"
+#error "hugepost needs vmf_insert_page_mkwrite() (Linux 6.15) or CONFIG_MEMORY_FAILURE"
 #endif
 
 #ifdef HP_HAVE_VMF_INSERT
@@ -111,12 +111,5 @@ static inline struct nlattr **hp_compat_dump_attrs(struct netlink_callback *cb)
 	return genl_dumpit_info(cb)->attrs;
 #endif
 }
-
-/* 6.19 moved the tracepoint of memory errors out of the RAS subsystem. */
-#ifdef HP_HAVE_TRACE_MEMORY_FAILURE
-#define HP_COMPAT_TRACE_MEMORY_FAILURE <trace/events/memory-failure.h>
-#else
-#define HP_COMPAT_TRACE_MEMORY_FAILURE <ras/ras_event.h>
-#endif
 
 #endif /* HUGEPOST_COMPAT_H */

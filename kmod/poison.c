@@ -13,10 +13,8 @@
 #include <linux/tracepoint.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
+#include "compat_poison.h"
 #include "poison.h"
-
-#include HP_COMPAT_TRACE_MEMORY_FAILURE
 
 #define HP_POISON_EVENT "memory_failure_event"
 

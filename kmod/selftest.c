@@ -200,11 +200,11 @@ static int __init hp_selftest_partial(struct hp_selftest *t)
 	    byte != HP_FILLING)
 		t->broken = "a target page that was filled cannot be read";
 	else if (hp_selftest_any_mapped(t, true))
-		t->broken = "a target page that was not filled can be read beside one that was read";
+		t->broken = "a page that was not filled can be read beside one that was read";
 	else if (put_user(HP_FILLING, hp_selftest_page(t, HP_WRITTEN_SUB)))
 		t->broken = "a target page that was filled cannot be written";
 	else if (hp_selftest_any_mapped(t, true))
-		t->broken = "a target page that was not filled can be read beside one that was written";
+		t->broken = "a page that was not filled can be read beside one that was written";
 	return 0;
 }
 
@@ -230,7 +230,7 @@ static int __init hp_selftest_complete(struct hp_selftest *t)
 	how = hp_how_mapped(t->mm, t->ram);
 	mmap_read_unlock(t->mm);
 	if (how != HP_MAPPED_HUGE)
-		t->broken = "a complete host page is not mapped by one entry (does the loading process have PR_SET_THP_DISABLE?)";
+		t->broken = "a complete host page is not mapped by one entry (PR_SET_THP_DISABLE?)";
 
 	for (sub = 0; sub < HP_SUBS && !t->broken; sub++)
 		if (get_user(byte, hp_selftest_page(t, sub)) ||
@@ -250,7 +250,7 @@ static int __init hp_selftest_gone(struct hp_selftest *t)
 	if (ret)
 		return ret;
 	if (hp_selftest_mapped(t, HP_READ_SUB, &byte))
-		t->broken = "a target page that was discarded out of a complete host page can be read";
+		t->broken = "a page that was discarded out of a host page can be read";
 	ret = hp_selftest_discard(t, 0, HP_SUBS);
 	if (!ret && !t->broken && hp_selftest_any_mapped(t, false))
 		t->broken = "a host page that was discarded can be read";
@@ -298,7 +298,7 @@ int __init hp_selftest(const struct file_operations *fops, const char **why)
 	put_task_struct(task);
 
 	*why = t.ret == -ENOMEM ?
-	       "the self-test finds no free huge page: free memory, or compact it (vm.compact_memory)" :
+	       "no huge page is free for the self-test: compact memory (vm.compact_memory)" :
 	       "the self-test cannot be done";
 	if (t.ret || !t.broken)
 		return t.ret;
