@@ -116,11 +116,14 @@ static struct miscdevice hp_misc = {
 	.fops = &hp_fops,
 };
 
-/* Says why: whoever loads the module is told an errno, and no more. */
+/*
+ * Says why: whoever loads the module is told an errno, and no more. EEXIST is what
+ * modprobe takes for a module that is loaded already.
+ */
 static int __init hp_refuse(int err, const char *why)
 {
 	pr_err("not loaded: %s (%pe)\n", why, ERR_PTR(err));
-	return err;
+	return err == -EEXIST ? -EBUSY : err;
 }
 
 static int __init hp_init(void)

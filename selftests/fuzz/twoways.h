@@ -376,6 +376,7 @@ static inline void call_change(struct pair *p, struct call *c)
 		break;
 	case 12: /* with a source */
 		e->flags |= HUGEPOST_FILL_ZERO;
+		c->source[e - c->entries] = inside(AT_SOURCE, 0);
 		break;
 	case 13:
 		c->dropped = one_in(p, 2) ? AT_HOLE : AREA;

@@ -24,10 +24,13 @@ static bool step_fill(struct pair *p)
 	for (; tries && present(p, page); tries--)
 		page = pick_page(p);
 	call_make(p, &c, page, 1);
-	if (one_in(p, 12)) {
-		c.entries[0].offset = page / SUBS * HP;
+	if (one_in(p, 8)) {
+		c.entries[0].offset = (one_in(p, 4) ? below(p, HOSTS + 2) :
+				       page / SUBS) * HP;
 		c.entries[0].len = HP;
 		make_zero(&c, 0);
+		if (one_in(p, 8)) /* with a source, which is refused */
+			c.source[0] = inside(AT_SOURCE, 0);
 	}
 	for (; changes; changes--)
 		call_change(p, &c);
@@ -389,7 +392,7 @@ static void compare_ways(struct __test_metadata *_metadata, uint32_t flags)
 	struct pair *p = &pair;
 	unsigned int i;
 
-	p->rng = seed + flags;
+	p->rng = 2 * seed + flags;
 	ASSERT_TRUE(pair_start(p, flags));
 	compare_states(p);
 	while (!*p->wrong && p->step < wanted / 2 && (!seconds || now() < until))
