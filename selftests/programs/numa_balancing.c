@@ -115,6 +115,19 @@ static void touch_all(const char *mem, size_t length)
 }
 
 /*
+ * Fills [@first, @end) out of the small pages: a larger source would be scanned
+ * itself while it is used.
+ */
+static int fill_from(int fd, const char *small, uint64_t first, uint64_t end)
+{
+	int ret = 0;
+
+	for (; !ret && first < end; first += SMALL)
+		ret = hp_fill(fd, 0, first, small, SMALL, 0);
+	return ret;
+}
+
+/*
  * Touches @mem and the small pages until all memory was scanned several times: the
  * most pages that gave faults, or -ETIME.
  */
@@ -167,9 +180,9 @@ TEST_F(scan, objects_memory)
 	long faults;
 
 	ASSERT_NE(mem, MAP_FAILED);
-	ASSERT_EQ(hp_fill_pattern(fd, 0, 0, PAGES * SUBS - SUBS / 2, 1), 0);
+	ASSERT_EQ(fill_from(fd, self->small, 0, PAGES * HP - HP / 2), 0);
 	touch_all(mem, PAGES * HP - HP / 2);
-	ASSERT_EQ(hp_fill_pattern(fd, 0, PAGES * SUBS - SUBS / 2, SUBS / 2, 1),
+	ASSERT_EQ(fill_from(fd, self->small, PAGES * HP - HP / 2, PAGES * HP),
 		  0);
 	touch_all(mem, PAGES * HP);
 	ASSERT_EQ(hp_smaps(mem, PAGES * HP, "Rss"), PAGES * HP);
