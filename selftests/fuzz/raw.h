@@ -91,6 +91,7 @@ struct raw_call {
 struct raw_verb {
 	const char *name;
 	unsigned int cmd;
+	uint32_t first;		/* bytes of the first version, and of this one */
 	uint32_t size;
 	uint32_t out;
 	uint32_t out_end;

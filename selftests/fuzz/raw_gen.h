@@ -12,10 +12,11 @@
 #define RAW_STRIDE	128	/* of one: of longer ones the first is made up */
 #define RAW_NOWHERE	0x100000000000UL	/* where nothing is mapped */
 
-#define RAW_VERB(_name, _lower, _out, _end, _flags, ...)                           \
+#define RAW_VERB(_name, _lower, _first, _out, _end, _flags, ...)               \
 	{                                                                      \
 		.name = #_name,                                                \
 		.cmd = HUGEPOST_##_name,                                       \
+		.first = _first,                                               \
 		.size = sizeof(struct hugepost_##_lower),                      \
 		.out = _out,                                                   \
 		.out_end = _end,                                               \
@@ -25,19 +26,19 @@
 
 /* Of one number each; EINVAL, E2BIG, EOPNOTSUPP and EFAULT go without saying. */
 static const struct raw_verb raw_verbs[] = {
-	RAW_VERB(INFO, info, 8, 48, 0, 0),
-	RAW_VERB(SETUP, setup, 32, 40, 3, EBUSY, ENOMEM, EINTR),
-	RAW_VERB(ARM, arm, 8, 12, 1, ENXIO, EBUSY, EMFILE, ENFILE, ENOMEM),
-	RAW_VERB(DISARM, disarm, 8, 8, 0, ENXIO),
-	RAW_VERB(FILL, fill, 24, 48, 0, ENXIO, EBUSY, ECANCELED, ENOENT, ERANGE,
+	RAW_VERB(INFO, info, 40, 8, 48, 0, 0),
+	RAW_VERB(SETUP, setup, 40, 32, 40, 3, EBUSY, ENOMEM, EINTR),
+	RAW_VERB(ARM, arm, 16, 8, 12, 1, ENXIO, EBUSY, EMFILE, ENFILE, ENOMEM),
+	RAW_VERB(DISARM, disarm, 8, 8, 8, 0, ENXIO),
+	RAW_VERB(FILL, fill, 48, 24, 48, 0, ENXIO, EBUSY, ECANCELED, ENOENT, ERANGE,
 		 ENOMEM, EINTR),
-	RAW_VERB(INSTALL, install, 24, 40, 0, ENXIO, EINTR),
-	RAW_VERB(RESET, reset, 16, 16, 0, ENXIO, ENOENT),
-	RAW_VERB(DISCARD, discard, 24, 32, 0, ENXIO, ERANGE, ENOMEM, EINTR),
-	RAW_VERB(BITMAP, bitmap, 32, 40, 0, ENXIO, ERANGE, EINTR),
-	RAW_VERB(WAKE, wake, 24, 24, 0, ENXIO, ERANGE),
-	RAW_VERB(COLLAPSE, collapse, 24, 40, 0, ENXIO, EINTR),
-	RAW_VERB(STATS, stats, 24, 184, 0, EMSGSIZE),
+	RAW_VERB(INSTALL, install, 40, 24, 40, 0, ENXIO, EINTR),
+	RAW_VERB(RESET, reset, 16, 16, 16, 0, ENXIO, ENOENT),
+	RAW_VERB(DISCARD, discard, 32, 24, 32, 0, ENXIO, ERANGE, ENOMEM, EINTR),
+	RAW_VERB(BITMAP, bitmap, 40, 32, 40, 0, ENXIO, ERANGE, EINTR),
+	RAW_VERB(WAKE, wake, 24, 24, 24, 0, ENXIO, ERANGE),
+	RAW_VERB(COLLAPSE, collapse, 40, 24, 40, 0, ENXIO, EINTR),
+	RAW_VERB(STATS, stats, 184, 24, 184, 0, EMSGSIZE),
 };
 
 /* FILL and DISCARD are asked for more often, what waits for RCU less. */
@@ -344,7 +345,7 @@ static inline void raw_make_ioctl(struct raw_world *w, struct raw_tape *t,
 	raw_put(w, c->arg, buf, put < 8 ? 8 : put, raw_byte(t) % 2);
 	if (raw_object_at(w, c->arg) >= 0) /* it may be an older one */
 		raw_may_write(c, (uintptr_t)w->area, RAW_AREA_PAGES * TP);
-	else if (size >= c->verb->size && size <= TP)
+	else if (size >= c->verb->first && size <= TP)
 		raw_may_write(c, c->arg + c->verb->out,
 			      c->verb->out_end - c->verb->out);
 
