@@ -160,20 +160,18 @@ struct hugepost_info {
  * @out_allocated: bytes of huge pages that were allocated; after ENOMEM, how
  *	much could be had (it has been freed again)
  *
- * Sets up the object, once. One that is mapped instead is set up with the defaults
- * and a size that covers all its mappings, when it is used first: touched, or
- * named in a call other than INFO and SETUP. It may be mapped in several pieces
- * until then. Every channel sets one host page of staging memory aside here, unless
- * PREALLOC makes that needless, and sets one aside anew, if it can be had, whenever
- * it gets to another host page; that of an object that is mapped does so with its
- * first FILL.
- * Memory is charged to the caller's memory cgroup, now and later; a limit that
- * is reached gives ENOMEM and kills nothing.
+ * Sets up the object, once. One that is mapped instead, in one piece or several, is
+ * set up with the defaults and a size that covers all its mappings when it is used
+ * first: touched, or named in a call other than INFO and SETUP. Every channel sets
+ * one host page of staging memory aside here (with its first FILL, if it was
+ * mappings that set it up), unless PREALLOC makes that needless, and anew, if it can
+ * be had, whenever it gets to another host page. Memory is charged to the caller's
+ * memory cgroup, now and later; a limit that is reached gives ENOMEM.
  *
- * Errors: EBUSY the object is set up already, or mapped; ENOMEM the object's memory cannot
- * be had (compaction has been tried), nothing stays allocated; EFAULT the answer
- * cannot be written, nothing was done; EINVAL @length, @channels or @node is out
- * of range; EOPNOTSUPP a page size is not supported.
+ * Errors: EBUSY the object is set up already, or mapped; ENOMEM the object's memory
+ * cannot be had (compaction has been tried), nothing stays allocated; EFAULT the
+ * answer cannot be written, nothing was done; EINVAL @length, @channels or @node is
+ * out of range; EOPNOTSUPP a page size is not supported.
  */
 struct hugepost_setup {
 	__u32 size;
