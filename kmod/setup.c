@@ -74,8 +74,8 @@ static int hp_setup_stage(struct hp_object *obj)
 }
 
 /*
- * Sets the object up. What mappings ask for has no staging memory set aside: not
- * every VMM migrates.
+ * Sets an object up that is not. What mappings ask for has no staging memory set
+ * aside: not every VMM migrates.
  */
 static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 {
@@ -84,9 +84,6 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 	int ret;
 
 	lockdep_assert_held(&obj->setup_lock);
-
-	if (obj->ready)
-		return -EBUSY;
 
 	obj->length = arg->length;
 	obj->nr_hostpages = arg->length >> HP_HOST_SHIFT;
@@ -161,7 +158,7 @@ static int hp_setup(struct hp_object *obj, struct hp_ucmd *cmd)
 	arg->out_allocated = 0;
 	if (ret || mutex_lock_interruptible(&obj->setup_lock))
 		return ret ?: -EINTR;
-	ret = obj->mapped ? -EBUSY : hp_setup_locked(obj, arg);
+	ret = obj->ready || obj->mapped ? -EBUSY : hp_setup_locked(obj, arg);
 	mutex_unlock(&obj->setup_lock);
 	if (!ret)
 		cmd->copy_size = 0;
