@@ -93,7 +93,8 @@ static ssize_t hp_event_read(struct file *file, char __user *buf, size_t count,
 		if (hp_event_take(waits, ef->serial, &event)) {
 			hp_stall("event-taken");
 			if (copy_to_user(buf + done, &event, len) ||
-			    clear_user(buf + done + len, ef->event_size - len)) {
+			    (ef->event_size > len &&
+			     clear_user(buf + done + len, ef->event_size - len))) {
 				hp_event_untake(waits, &event);
 				ret = -EFAULT;
 				break;

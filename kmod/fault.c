@@ -10,6 +10,7 @@
 #include <linux/file.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "compat.h"
 #include "fault.h"
@@ -74,27 +75,29 @@ static void hp_fault_sleep(struct hp_object *obj, unsigned int flags,
  */
 static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
 {
-	struct hugepost_event event = {
-		.kind = HUGEPOST_EVENT_MISSING,
-		.offset = (u64)vmf->pgoff << PAGE_SHIFT,
-		.address = vmf->real_address,
-	};
-	int ret;
+	struct hp_event_entry *entry;
+	struct hugepost_event *event;
 
 	if (hp_event_pending(&obj->waits, vmf->pgoff))
 		return 0;
+	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
+	if (!entry)
+		return -ENOMEM;
+	event = &entry->event;
+	event->kind = HUGEPOST_EVENT_MISSING;
+	event->offset = (u64)vmf->pgoff << PAGE_SHIFT;
+	event->address = vmf->real_address;
 	if (!(current->flags & PF_KTHREAD))
-		event.tid = task_pid_vnr(current);
+		event->tid = task_pid_vnr(current);
 	if (vmf->flags & FAULT_FLAG_WRITE)
-		event.access |= HUGEPOST_ACCESS_WRITE;
+		event->access |= HUGEPOST_ACCESS_WRITE;
 	if (vmf->flags & FAULT_FLAG_USER)
-		event.access |= HUGEPOST_ACCESS_USER;
+		event->access |= HUGEPOST_ACCESS_USER;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-		event.access |= HUGEPOST_ACCESS_NOWAIT;
+		event->access |= HUGEPOST_ACCESS_NOWAIT;
 
-	ret = hp_event_queue(&obj->waits, &event);
-	if (ret <= 0)
-		return ret;
+	if (!hp_event_queue(&obj->waits, entry))
+		return 0;
 	atomic64_inc(&obj->count.events);
 	trace_hugepost_event(obj, vmf);
 	hp_event_tell(&obj->waits);

@@ -191,20 +191,14 @@ void hp_waits_end(struct hp_waits *waits, int mode)
 }
 
 /*
- * Queues @event, unless its target page has one. Returns 1 if it was queued, 0 if
- * not, or -ENOMEM. The caller looks afterwards whether the target page has become
- * present.
+ * Queues @entry, which is freed if its target page has one already, or if the
+ * mode has ended. Was it queued? The caller looks afterwards whether the target
+ * page has become present.
  */
-int hp_event_queue(struct hp_waits *waits, const struct hugepost_event *event)
+bool hp_event_queue(struct hp_waits *waits, struct hp_event_entry *entry)
 {
-	pgoff_t tp = event->offset >> PAGE_SHIFT;
-	struct hp_event_entry *entry;
+	pgoff_t tp = entry->event.offset >> PAGE_SHIFT;
 	bool queued = false;
-
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
-	if (!entry)
-		return -ENOMEM;
-	entry->event = *event;
 
 	spin_lock(&waits->lock);
 	/* Whoever ends the armed mode drops all events after that. */

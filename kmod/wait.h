@@ -57,7 +57,7 @@ void hp_waiter_prepare(struct hp_waits *waits, struct hp_waiter *waiter,
 void hp_waiter_finish(struct hp_waiter *waiter);
 
 bool hp_event_pending(struct hp_waits *waits, pgoff_t tp);
-int hp_event_queue(struct hp_waits *waits, const struct hugepost_event *event);
+bool hp_event_queue(struct hp_waits *waits, struct hp_event_entry *entry);
 void hp_event_tell(struct hp_waits *waits);
 bool hp_event_take(struct hp_waits *waits, u64 serial,
 		   struct hugepost_event *event);
