@@ -11,7 +11,6 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
-#include <linux/ktime.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -19,6 +18,7 @@
 #include "arm.h"
 #include "channel.h"
 #include "hugepost_trace.h"
+#include "mode.h"
 #include "netlink_events.h"
 #include "stall.h"
 
@@ -29,14 +29,6 @@ struct hp_event_file {
 	u64 serial;
 	size_t event_size;	/* the caller's */
 };
-
-static void hp_mode_changed(struct hp_object *obj,
-			    enum hugepost_event_kind kind)
-{
-	lockdep_assert_held(&obj->arm_lock);
-	WRITE_ONCE(obj->mode_since, ktime_get_boottime_ns());
-	hp_report(obj, kind);
-}
 
 static void hp_handler_lost(struct hp_event_file *ef)
 {
@@ -277,16 +269,6 @@ static int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 	return 0;
 }
 
-void hp_disarm_object(struct hp_object *obj)
-{
-	mutex_lock(&obj->arm_lock);
-	if (obj->waits.mode != HUGEPOST_MODE_UNARMED) {
-		hp_waits_end(&obj->waits, HUGEPOST_MODE_UNARMED);
-		hp_mode_changed(obj, HUGEPOST_EVENT_KIND_DISARMED);
-	}
-	mutex_unlock(&obj->arm_lock);
-}
-
 static int hp_disarm(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	hp_disarm_object(obj);
@@ -308,10 +290,10 @@ static int hp_wake(struct hp_object *obj, struct hp_ucmd *cmd)
 
 const struct hp_ioctl_op hp_op_arm =
 	HP_OP(ARM, hp_arm, struct hugepost_arm, event_size,
-	      HUGEPOST_ARM_NONBLOCK, HP_READY);
+	      HUGEPOST_ARM_NONBLOCK, HP_CHANGE);
 
 const struct hp_ioctl_op hp_op_disarm =
-	HP_OP(DISARM, hp_disarm, struct hugepost_disarm, flags, 0, HP_READY);
+	HP_OP(DISARM, hp_disarm, struct hugepost_disarm, flags, 0, HP_CHANGE);
 
 const struct hp_ioctl_op hp_op_wake =
-	HP_OP(WAKE, hp_wake, struct hugepost_wake, length, 0, HP_READY);
+	HP_OP(WAKE, hp_wake, struct hugepost_wake, length, 0, HP_CHANGE);

@@ -24,6 +24,11 @@
 #error "hugepost needs multicast groups that ask for a capability (Linux 6.1.68, 6.7)"
 #endif
 
+/* An object's guest ends with its memory. KVM selects it. */
+#ifndef CONFIG_MMU_NOTIFIER
+#error "hugepost needs CONFIG_MMU_NOTIFIER"
+#endif
+
 /*
  * One of two ways keeps what a target page shares its huge page with from being
  * mapped. (A kernel without huge pages is told so when the module is loaded.)

@@ -40,7 +40,7 @@ static int hp_open(struct inode *inode, struct file *file)
 	file->f_mapping = obj->inode->i_mapping;
 	/* A guest's writes are no change of the device node. */
 	inode_set_flags(inode, S_NOCMTIME, S_NOCMTIME);
-	return nonseekable_open(inode, file);
+	return 0;
 }
 
 static int hp_release(struct inode *inode, struct file *file)
@@ -52,6 +52,23 @@ static int hp_release(struct inode *inode, struct file *file)
 static int hp_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	return 0;
+}
+
+/*
+ * A program that is given the descriptor may ask how large the memory is. Before
+ * that is known it is as large as it may become: of an empty file QEMU would ask
+ * the kernel to make it larger.
+ */
+static loff_t hp_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct hp_object *obj = file->private_data;
+	u64 length = HP_LENGTH_MAX;
+
+	if (hp_object_ready(obj))
+		length = obj->length;
+	else if (READ_ONCE(obj->mapped))
+		length = READ_ONCE(obj->mapped);
+	return fixed_size_llseek(file, offset, whence, length);
 }
 
 static int hp_mmap(struct file *file, struct vm_area_struct *vma)
@@ -101,6 +118,7 @@ static const struct file_operations hp_fops = {
 	.owner = THIS_MODULE,
 	.open = hp_open,
 	.release = hp_release,
+	.llseek = hp_llseek,
 	.mmap = hp_mmap,
 	.fsync = hp_fsync,
 	.get_unmapped_area = thp_get_unmapped_area,

@@ -244,4 +244,4 @@ bool hp_discard_lost(struct hp_object *obj, unsigned long pfn)
 }
 
 const struct hp_ioctl_op hp_op_discard =
-	HP_OP(DISCARD, hp_discard, struct hugepost_discard, out_pages, 0, HP_READY);
+	HP_OP(DISCARD, hp_discard, struct hugepost_discard, out_pages, 0, HP_CHANGE);

@@ -32,8 +32,10 @@ long hp_dispatch(struct hp_object *obj, const struct hp_ioctl_op *op,
 		return -EOPNOTSUPP;
 	if (op->needs != HP_ANY) {
 		ret = hp_setup_settle(obj);
-		if (ret && op->needs == HP_READY)
+		if (ret && op->needs >= HP_READY)
 			return ret;
+		if (op->needs == HP_CHANGE && !hp_object_allows(obj))
+			return -EPERM;
 	}
 
 	ret = op->execute(obj, &cmd);

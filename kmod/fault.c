@@ -15,9 +15,11 @@
 #include "compat.h"
 #include "fault.h"
 #include "folio.h"
+#include "guest.h"
 #include "hostpage.h"
 #include "hugepost_trace.h"
 #include "map.h"
+#include "policy.h"
 #include "setup.h"
 #include "stall.h"
 
@@ -87,7 +89,7 @@ static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
 	event->kind = HUGEPOST_EVENT_MISSING;
 	event->offset = (u64)vmf->pgoff << PAGE_SHIFT;
 	event->address = vmf->real_address;
-	if (!(current->flags & PF_KTHREAD))
+	if (!(current->flags & PF_KTHREAD) && vmf->vma->vm_mm == obj->mm)
 		event->tid = task_pid_vnr(current);
 	if (vmf->flags & FAULT_FLAG_WRITE)
 		event->access |= HUGEPOST_ACCESS_WRITE;
@@ -105,8 +107,21 @@ static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
 }
 
 /*
- * A missing target page that cannot be had now: raises its event if the object
- * is armed and waits, by the rules of handle_userfault(). Whatever ends the
+ * Is the page to be waited for? When the handler is lost, only by other processes
+ * than the guest's: that one may arm the object again, or else it ends.
+ */
+static bool hp_fault_waits(struct hp_object *obj, const struct vm_fault *vmf)
+{
+	int mode = hp_mode(obj);
+
+	return mode == HUGEPOST_MODE_ARMED ||
+	       (mode == HUGEPOST_MODE_LOST &&
+		hp_guest_is_other(obj, vmf->vma->vm_mm));
+}
+
+/*
+ * A missing target page that cannot be had now: raises its event unless the object
+ * is unarmed and waits, by the rules of handle_userfault(). Whatever ends the
  * wait, the fault is taken again and looks anew. The mmap lock is not held
  * meanwhile (whoever fills may need it), the file is: with it the object and
  * the module stay. Its reference is dropped when the task is about to return to
@@ -119,15 +134,14 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	struct hp_waiter waiter;
 	bool wait, present;
 	struct file *file;
-	int mode = hp_mode(obj);
 
 	trace_hugepost_fault(obj, vmf, VM_FAULT_RETRY);
 
 	if (current->flags & (PF_EXITING | PF_DUMPCORE) ||
 	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) ||
-	    mode == HUGEPOST_MODE_LOST)
+	    (hp_mode(obj) == HUGEPOST_MODE_LOST && !hp_fault_waits(obj, vmf)))
 		return VM_FAULT_SIGBUS;
-	if (mode == HUGEPOST_MODE_ARMED && hp_fault_raise(obj, vmf))
+	if (hp_fault_waits(obj, vmf) && hp_fault_raise(obj, vmf))
 		return VM_FAULT_OOM;
 
 	if (!nowait)
@@ -135,7 +149,7 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	/* Pairs with hp_waits_announce(): is there reason to wait still? */
 	smp_mb();
 	present = hp_tp_present(obj, vmf->pgoff);
-	wait = !present && hp_mode(obj) == HUGEPOST_MODE_ARMED &&
+	wait = !present && hp_fault_waits(obj, vmf) &&
 	       hp_event_pending(&obj->waits, vmf->pgoff);
 	if (nowait) {
 		if (present)
@@ -248,12 +262,29 @@ static int hp_fault_materialise(struct hp_object *obj, struct vm_fault *vmf,
 	struct hp_bits *none = NULL;
 
 	if (!READ_ONCE(hp->folio)) {
-		folio = hp_folio_alloc(&obj->mem, vmf->vma, vmf->address);
+		folio = hp_policy_alloc(obj, hidx, vmf->vma);
 		if (!folio)
 			return -ENOMEM;
 	}
 	hp_hostpage_materialise(obj, hp, hidx, folio, &none);
 	return 0;
+}
+
+/*
+ * What was touched cannot be had. If it is for lack of memory, that may be the end
+ * of the guest, which is no reason for another process to end: see guest.c.
+ */
+static vm_fault_t hp_fault_failed(struct hp_object *obj, struct vm_fault *vmf,
+				  int err)
+{
+	struct page *page;
+
+	if (err == -EHWPOISON)
+		return VM_FAULT_HWPOISON;
+	if (err != -ENOMEM || !hp_guest_condemn(obj, vmf->vma->vm_mm))
+		return VM_FAULT_SIGBUS;
+	page = hp_guest_blank(obj->guest);
+	return page ? hp_map_blank(vmf, page) : VM_FAULT_OOM;
 }
 
 static vm_fault_t hp_fault(struct vm_fault *vmf)
@@ -270,8 +301,9 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 	int err = 0;
 
 	atomic64_inc(&obj->count.faults);
-	if ((unlikely(!hp_object_ready(obj)) && hp_setup_settle(obj)) ||
-	    hidx >= obj->nr_hostpages)
+	if (unlikely(!hp_object_ready(obj)))
+		err = hp_setup_settle(obj);
+	if (!err && hidx >= obj->nr_hostpages)
 		return VM_FAULT_SIGBUS;
 
 	while (!err) {
@@ -289,7 +321,9 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 			folio_put(folio);
 			continue;
 		}
-		if (found == HP_LOOKUP_ZERO && touch)
+		if (touch && unlikely(hp_guest_ended(obj)))
+			err = -ENOMEM;
+		else if (found == HP_LOOKUP_ZERO && touch)
 			err = hp_fault_materialise(obj, vmf, hp, hidx);
 		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED && touch)
 			err = hp_fault_zero(obj, hidx, sub);
@@ -297,7 +331,7 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 			return hp_fault_wait(obj, vmf);
 	}
 	if (err)
-		ret = err == -EHWPOISON ? VM_FAULT_HWPOISON : VM_FAULT_SIGBUS;
+		ret = hp_fault_failed(obj, vmf, err);
 	trace_hugepost_fault(obj, vmf, ret);
 	return ret;
 }
@@ -351,54 +385,10 @@ static const struct vm_operations_struct hp_vm_ops = {
 	.huge_fault = HP_COMPAT_HUGE_FAULT,
 };
 
-/* The mapping of @obj at @addr, NULL if there is another or none. */
-struct vm_area_struct *hp_find_mapping(struct hp_object *obj,
-				       struct mm_struct *mm, unsigned long addr)
-{
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
-
-	if (!vma || vma->vm_ops != &hp_vm_ops ||
-	    vma->vm_file->private_data != obj)
-		return NULL;
-	return vma;
-}
-
 /* Makes @vma, whose range the caller has checked, a mapping of @obj. */
 void hp_map_vma(struct hp_object *obj, struct vm_area_struct *vma)
 {
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTDUMP);
 	vma->vm_ops = &hp_vm_ops;
-
-	WRITE_ONCE(obj->map_mm, vma->vm_mm);
-	WRITE_ONCE(obj->map_start, vma->vm_start);
-	WRITE_ONCE(obj->map_pgoff, vma->vm_pgoff);
-}
-
-/*
- * Allocates for FILL, which has no mapping at hand: the caller's, if it is where
- * the object was mapped last, decides. A channel's @spare goes first where all
- * memory is alike, or else where the policy has none left.
- */
-struct folio *hp_map_alloc(struct hp_object *obj, unsigned long hidx,
-			   struct folio **spare)
-{
-	bool alike = obj->mem.node != NUMA_NO_NODE || num_online_nodes() == 1;
-	struct mm_struct *mm = current->mm;
-	pgoff_t pgoff = hidx * HP_SUBS;
-	struct folio *folio = NULL;
-	unsigned long addr;
-
-	if (!alike && READ_ONCE(obj->map_mm) == mm) {
-		mmap_read_lock(mm);
-		addr = READ_ONCE(obj->map_start) +
-		       ((pgoff - READ_ONCE(obj->map_pgoff)) << PAGE_SHIFT);
-		folio = hp_folio_alloc(&obj->mem,
-				       hp_find_mapping(obj, mm, addr), addr);
-		mmap_read_unlock(mm);
-	} else if (!alike || !*spare) {
-		folio = hp_folio_alloc(&obj->mem, NULL, 0);
-	}
-	if (!folio)
-		swap(folio, *spare);
-	return folio;
+	hp_policy_note(obj, vma);
 }

@@ -16,11 +16,6 @@
  */
 #define HP_FAULT_INSTALL FAULT_FLAG_INSTRUCTION
 
-struct vm_area_struct *hp_find_mapping(struct hp_object *obj,
-				       struct mm_struct *mm,
-				       unsigned long addr);
 void hp_map_vma(struct hp_object *obj, struct vm_area_struct *vma);
-struct folio *hp_map_alloc(struct hp_object *obj, unsigned long hidx,
-			   struct folio **spare);
 
 #endif /* HUGEPOST_FAULT_H */

@@ -10,11 +10,11 @@
 
 #include "channel.h"
 #include "discard.h"
-#include "fault.h"
 #include "fill.h"
 #include "folio.h"
 #include "hugepost_trace.h"
 #include "netlink_events.h"
+#include "policy.h"
 #include "stall.h"
 
 /* Target pages that are filled with one hold of a host page's lock. */
@@ -232,7 +232,7 @@ static int hp_fill_prepare(struct hp_object *obj, struct hp_hostpage *hp,
 	bool need_bits = !READ_ONCE(hp->bits);
 
 	if (need_folio && !READ_ONCE(hp->folio)) {
-		folio = hp_map_alloc(obj, hidx, spare);
+		folio = hp_policy_alloc_fill(obj, hidx, spare);
 		if (!folio)
 			return -ENOMEM;
 	}
@@ -435,7 +435,7 @@ static int hp_reset(struct hp_object *obj, struct hp_ucmd *cmd)
 }
 
 const struct hp_ioctl_op hp_op_fill =
-	HP_OP(FILL, hp_fill, struct hugepost_fill, out_duplicates, 0, HP_READY);
+	HP_OP(FILL, hp_fill, struct hugepost_fill, out_duplicates, 0, HP_CHANGE);
 
 const struct hp_ioctl_op hp_op_reset =
-	HP_OP(RESET, hp_reset, struct hugepost_reset, __reserved, 0, HP_READY);
+	HP_OP(RESET, hp_reset, struct hugepost_reset, __reserved, 0, HP_CHANGE);

@@ -131,7 +131,8 @@ long hp_fill_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	u64 entries;
 	int ret;
 
-	if (trace_hugepost_fill_enabled() || !hp_object_ready(obj))
+	if (trace_hugepost_fill_enabled() || !hp_object_ready(obj) ||
+	    !hp_object_allows(obj))
 		goto all_else;
 
 	if (!user_read_access_begin(uarg, sizeof(*uarg)))

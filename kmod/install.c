@@ -12,6 +12,7 @@
 #include "hugepost_trace.h"
 #include "install.h"
 #include "map.h"
+#include "policy.h"
 #include "stall.h"
 
 static bool hp_tp_complete(struct hp_object *obj, unsigned long hidx)

@@ -5,10 +5,11 @@
  */
 #include <linux/mm.h>
 
-#include "arm.h"
 #include "discard.h"
 #include "fault.h"
+#include "guest.h"
 #include "lifetime.h"
+#include "mode.h"
 #include "netlink_events.h"
 #include "registry.h"
 #include "reserve.h"
@@ -45,6 +46,7 @@ void hp_tables_put(struct hp_object *obj)
 void hp_object_release(struct hp_object *obj)
 {
 	hp_registry_remove(obj);
+	hp_guest_end(obj->guest);
 	hp_disarm_object(obj);
 	hp_setup_free_memory(obj);
 	if (obj->ready)

@@ -5,6 +5,7 @@
 #include <linux/ktime.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "inode.h"
@@ -45,6 +46,8 @@ static void hp_object_free(struct kref *ref)
 	struct hp_object *obj = container_of(ref, struct hp_object, ref);
 
 	put_pid(obj->owner);
+	if (obj->mm)
+		mmdrop(obj->mm);
 	iput(obj->inode);
 	kfree(obj);
 }

@@ -14,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/refcount.h>
+#include <linux/sched.h>
 #include <linux/hugepost.h>
 
 #include "memory.h"
@@ -22,6 +23,7 @@
 
 struct hp_channel;
 struct hp_chunk;
+struct hp_guest;
 
 enum hp_state {
 	HP_EMPTY,
@@ -63,8 +65,11 @@ struct hp_object {
 	/* setup.c */
 	struct mutex setup_lock; /* guards the fields up to @mem */
 	u64 mapped;		/* bytes that mappings want, if nobody set it up */
+	struct mm_struct *mm;	/* of who set it up or mapped it first, grabbed */
+	struct hp_guest *guest;	/* guest.c; NULL: all processes are alike */
 	/* Set once, then constant; @ready is set last. */
 	bool ready;
+	struct mm_struct *only;	/* who may change it; NULL: everybody */
 	u64 length;
 	unsigned long nr_hostpages;
 	unsigned int nr_channels;
@@ -83,7 +88,7 @@ struct hp_object {
 	u64 next_report;	/* complete host pages that are to be told of */
 	struct mutex arm_lock;	/* guards these and the mode against writers */
 
-	/* fault.c: where it was mapped last, a hint for the policy of FILL */
+	/* policy.c: where it was mapped last, a hint */
 	struct mm_struct *map_mm;	/* compared, never followed */
 	unsigned long map_start;
 	pgoff_t map_pgoff;
@@ -99,6 +104,12 @@ void hp_object_put(struct hp_object *obj);
 static inline bool hp_object_ready(struct hp_object *obj)
 {
 	return smp_load_acquire(&obj->ready); /* pairs with hp_setup_locked() */
+}
+
+/* May the caller change the object? */
+static inline bool hp_object_allows(struct hp_object *obj)
+{
+	return !obj->only || obj->only == current->mm;
 }
 
 static inline int hp_mode(struct hp_object *obj)

@@ -54,6 +54,16 @@ void hp_owner_set(struct hp_object *obj)
 	atomic_inc(&hp_generation);
 }
 
+struct pid *hp_owner_get(struct hp_object *obj)
+{
+	struct pid *pid;
+
+	spin_lock(&hp_owner_lock);
+	pid = get_pid(obj->owner);
+	spin_unlock(&hp_owner_lock);
+	return pid;
+}
+
 /* The owner's number where the reader is, 0 if it has none there. */
 pid_t hp_owner_nr(struct hp_object *obj)
 {

@@ -12,6 +12,7 @@
 
 #include "channel.h"
 #include "compat.h"
+#include "guest.h"
 #include "hostpage.h"
 #include "netlink_events.h"
 #include "registry.h"
@@ -116,8 +117,13 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 	if (!HP_COMPAT_INSERT)
 		i_size_write(obj->inode, obj->length);
 
-	if (!by_mapping)
+	if (!by_mapping) {
 		hp_owner_set(obj);
+		mmgrab(current->mm);
+		obj->mm = current->mm;
+	}
+	if (arg->flags & HUGEPOST_SETUP_OWNED)
+		obj->only = obj->mm;
 	hp_report(obj, HUGEPOST_EVENT_KIND_SETUP);
 	/* Pairs with hp_object_ready(). */
 	smp_store_release(&obj->ready, true);
@@ -130,9 +136,27 @@ err_free:
 	return ret;
 }
 
+/* Nobody maps the object yet, so nobody asks for its guest before it is ready. */
+static int hp_setup_unless_done(struct hp_object *obj,
+				struct hugepost_setup *arg,
+				struct hp_guest *guest)
+{
+	int ret;
+
+	lockdep_assert_held(&obj->setup_lock);
+	if (obj->ready || obj->mapped)
+		return -EBUSY;
+	obj->guest = guest;
+	ret = hp_setup_locked(obj, arg);
+	if (ret)
+		obj->guest = NULL;
+	return ret;
+}
+
 static int hp_setup(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_setup *arg = &cmd->arg.setup;
+	struct hp_guest *guest = NULL;
 	int ret;
 
 	arg->out_allocated = 0;
@@ -156,18 +180,53 @@ static int hp_setup(struct hp_object *obj, struct hp_ucmd *cmd)
 			     arg->length : max(arg->channels, 1U) * HP_HOST_SIZE;
 	ret = hp_ucmd_respond(cmd);
 	arg->out_allocated = 0;
-	if (ret || mutex_lock_interruptible(&obj->setup_lock))
-		return ret ?: -EINTR;
-	ret = obj->ready || obj->mapped ? -EBUSY : hp_setup_locked(obj, arg);
-	mutex_unlock(&obj->setup_lock);
-	if (!ret)
+	if (ret)
+		return ret;
+	if (arg->flags & HUGEPOST_SETUP_OWNED) {
+		/* Takes the mmap lock, so not under setup_lock. */
+		guest = hp_guest_alloc(obj, true);
+		ret = guest ? hp_guest_watch(guest) : -ENOMEM;
+		if (ret)
+			return ret;
+	}
+	ret = -EINTR;
+	if (!mutex_lock_interruptible(&obj->setup_lock)) {
+		ret = hp_setup_unless_done(obj, arg, guest);
+		mutex_unlock(&obj->setup_lock);
+	}
+	if (ret)
+		hp_guest_end(guest);
+	else
 		cmd->copy_size = 0;
 	return ret;
 }
 
 /*
+ * The first mapping of an object that nobody set up: the guest is its process's.
+ * With the mmap lock held for writing.
+ */
+static int hp_setup_by_mapping(struct hp_object *obj)
+{
+	struct hp_guest *guest;
+	int ret;
+
+	lockdep_assert_held(&obj->setup_lock);
+	guest = hp_guest_alloc(obj, false);
+	ret = guest ? hp_guest_watch_locked(guest) : -ENOMEM;
+	if (ret) /* A signal is no reason for mmap() to fail. */
+		return ret == -EINTR ? -ERESTARTNOINTR : ret;
+	obj->guest = guest;
+	mmgrab(current->mm);
+	obj->mm = current->mm;
+	obj->mem.memcg = get_mem_cgroup_from_mm(current->mm);
+	hp_owner_set(obj);
+	return 0;
+}
+
+/*
  * A mapping up to @end of an object that nobody set up: it is to be as large as
- * its mappings need. Under the mmap lock held for writing, so nothing is allocated.
+ * its mappings need. Under the mmap lock held for writing, so no huge page is
+ * allocated.
  */
 int hp_setup_want(struct hp_object *obj, u64 end)
 {
@@ -180,12 +239,12 @@ int hp_setup_want(struct hp_object *obj, u64 end)
 	} else if (end > HP_LENGTH_MAX) {
 		ret = -EINVAL;
 	} else {
-		if (!obj->mapped) {
-			hp_owner_set(obj);
-			obj->mem.memcg = get_mem_cgroup_from_mm(current->mm);
-		}
-		WRITE_ONCE(obj->mapped, max_t(u64, obj->mapped,
-					      round_up(end, HP_HOST_SIZE)));
+		if (!obj->mapped)
+			ret = hp_setup_by_mapping(obj);
+		if (!ret)
+			WRITE_ONCE(obj->mapped,
+				   max_t(u64, obj->mapped,
+					 round_up(end, HP_HOST_SIZE)));
 	}
 	mutex_unlock(&obj->setup_lock);
 	return ret;
@@ -215,4 +274,5 @@ int hp_setup_settle(struct hp_object *obj)
 
 const struct hp_ioctl_op hp_op_setup =
 	HP_OP(SETUP, hp_setup, struct hugepost_setup, out_allocated,
-	      HUGEPOST_SETUP_PREALLOC | HUGEPOST_SETUP_NODE, HP_ANY);
+	      HUGEPOST_SETUP_PREALLOC | HUGEPOST_SETUP_NODE |
+	      HUGEPOST_SETUP_OWNED, HP_ANY);

@@ -45,6 +45,7 @@ enum hp_needs {
 	HP_ANY,		/* nothing */
 	HP_SETTLE,	/* that it is set up if it is mapped */
 	HP_READY,	/* that it is set up, else ENXIO */
+	HP_CHANGE,	/* that, and that the caller may change it, else EPERM */
 };
 
 /*

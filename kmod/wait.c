@@ -201,8 +201,11 @@ bool hp_event_queue(struct hp_waits *waits, struct hp_event_entry *entry)
 	bool queued = false;
 
 	spin_lock(&waits->lock);
-	/* Whoever ends the armed mode drops all events after that. */
-	if (hp_waits_mode(waits) == HUGEPOST_MODE_ARMED &&
+	/*
+	 * Whoever changes the mode drops all events after that. Of those that are
+	 * queued when the handler is lost the next one is told.
+	 */
+	if (hp_waits_mode(waits) != HUGEPOST_MODE_UNARMED &&
 	    !hp_event_find(waits, tp, tp + 1)) {
 		rb_add(&entry->node, &waits->pending, hp_event_less);
 		list_add_tail(&entry->queue, &waits->queue);

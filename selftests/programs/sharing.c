@@ -3,185 +3,7 @@
  * Objects and processes: what a fork inherits, one object in two processes,
  * and two objects that must not know of each other.
  */
-#include "hugepost_touch.h"
-
-#include <sys/socket.h>
-
-#define PAGES	4			/* host pages of an object */
-
-/* What the other process is asked to do, and answers with a number. */
-enum peer_op {
-	PEER_TAKE,			/* maps the descriptor that comes along */
-	PEER_CHECK,			/* does a target page show its pattern? */
-	PEER_READ,			/* its first byte, or a negative signal */
-	PEER_WRITE,			/* writes that byte */
-	PEER_FILL,			/* fills it with its pattern */
-	PEER_DISCARD,			/* discards it */
-	PEER_BITMAP,			/* counts what is present */
-	PEER_ARM,			/* 0 or an error; keeps the descriptor */
-	PEER_EVENT,			/* the next event's target page */
-	PEER_NEW,			/* makes and maps an object of its own */
-};
-
-struct peer_command {
-	enum peer_op op;
-	unsigned int version;
-	uint64_t page;
-};
-
-struct peer {
-	pid_t pid;
-	int sock;
-};
-
-/* The other process's side. */
-struct peer_state {
-	int fd;
-	int efd;
-	char *mem;
-};
-
-static int send_fd(int sock, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int sock)
-{
-	char control[CMSG_SPACE(sizeof(int))];
-	char byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -EPROTO;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
-static int64_t peer_map(struct peer_state *p, int fd)
-{
-	if (fd < 0)
-		return fd;
-	p->fd = fd;
-	p->mem = hp_map(fd, 0, PAGES * HP);
-	return p->mem == MAP_FAILED ? -errno : 0;
-}
-
-static int64_t peer_do(struct peer_state *p, int sock,
-		       const struct peer_command *c)
-{
-	char *addr = p->mem ? p->mem + c->page * TP : NULL;
-	uint64_t bits[PAGES * SUBS / 64];
-	struct hugepost_event event;
-	int ret;
-
-	switch (c->op) {
-	case PEER_TAKE:
-		return peer_map(p, receive_fd(sock));
-	case PEER_NEW:
-		return peer_map(p, hp_new(PAGES * HP, 1, 0));
-	case PEER_CHECK:
-		return hp_pattern_check(addr, c->page, c->version);
-	case PEER_READ:
-		ret = hp_touch(addr, -1);
-		return ret ? -ret : (unsigned char)*addr;
-	case PEER_WRITE:
-		return -hp_touch(addr, (int)c->version);
-	case PEER_FILL:
-		return hp_fill_pattern(p->fd, 0, c->page, 1, c->version);
-	case PEER_DISCARD:
-		return hp_discard(p->fd, c->page * TP, TP);
-	case PEER_BITMAP:
-		return hp_bitmap(p->fd, 0, PAGES * HP, bits);
-	case PEER_ARM:
-		p->efd = hp_arm(p->fd, 0);
-		return p->efd < 0 ? p->efd : 0;
-	case PEER_EVENT:
-		ret = hp_read_event(p->efd, &event);
-		return ret ? ret : (int64_t)(event.offset / TP);
-	}
-	return -EINVAL;
-}
-
-/* Starts the other process: before any object is open, so it inherits none. */
-static int peer_start(struct peer *peer)
-{
-	struct peer_state state = { .fd = -1, .efd = -1 };
-	struct peer_command c;
-	int sock[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sock))
-		return -errno;
-	peer->pid = fork();
-	if (peer->pid) {
-		close(sock[1]);
-		peer->sock = sock[0];
-		return peer->pid < 0 ? -errno : 0;
-	}
-	close(sock[0]);
-	while (read(sock[1], &c, sizeof(c)) == sizeof(c)) {
-		int64_t ret = peer_do(&state, sock[1], &c);
-
-		if (write(sock[1], &ret, sizeof(ret)) != sizeof(ret))
-			break;
-	}
-	_exit(0);
-}
-
-static void peer_ask(struct peer *peer, enum peer_op op, uint64_t page,
-		     unsigned int version)
-{
-	struct peer_command c = {
-		.op = op, .page = page, .version = version,
-	};
-
-	if (write(peer->sock, &c, sizeof(c)) != sizeof(c))
-		perror("peer");
-}
-
-static int64_t peer_answer(struct peer *peer)
-{
-	int64_t ret;
-
-	return read(peer->sock, &ret, sizeof(ret)) == sizeof(ret) ? ret : -EPIPE;
-}
-
-static int64_t peer_call(struct peer *peer, enum peer_op op, uint64_t page,
-			 unsigned int version)
-{
-	peer_ask(peer, op, page, version);
-	return peer_answer(peer);
-}
-
-static bool peer_answered(struct peer *peer)
-{
-	struct pollfd p = { .fd = peer->sock, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1;
-}
-
-static void peer_end(struct peer *peer)
-{
-	close(peer->sock);
-	waitpid(peer->pid, NULL, 0);
-}
+#include "hugepost_peer.h"
 
 FIXTURE(shared)
 {
@@ -271,7 +93,7 @@ TEST_F(shared, events)
 	peer_ask(&self->peer, PEER_READ, 20, 0);
 	ASSERT_EQ(hp_read_event(efd, &event), 0);
 	EXPECT_EQ(event.offset, 20 * TP);
-	EXPECT_EQ(event.tid, self->peer.pid);
+	EXPECT_EQ(event.tid, 0); /* no thread of the process that set it up */
 	hp_toucher_start(&t, self->mem + 21 * TP, -1);
 	ASSERT_EQ(hp_read_event(efd, &event), 0);
 	EXPECT_EQ(event.offset, 21 * TP);
@@ -391,7 +213,7 @@ TEST(two_objects)
 {
 	struct hugepost_event event;
 	struct hp_toucher t;
-	struct peer peer;
+	struct peer peer = {};
 	int fd, efd;
 	char *mem;
 

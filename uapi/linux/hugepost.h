@@ -37,7 +37,8 @@
  *    DISCARD first what will be sent again, as QEMU does;
  *  - armed: one event is queued for the target page and the toucher waits;
  *  - lost (the event descriptor was closed, or its owner is gone, while the
- *    object was armed): SIGBUS, until the object is armed again or disarmed.
+ *    object was armed): SIGBUS until the object is armed again or disarmed (a
+ *    wait in other processes than the guest's, see HUGEPOST_SETUP_OWNED).
  *
  * If no huge page can be had for a touched host page, the touch ends with
  * SIGBUS; objects set up with HUGEPOST_SETUP_PREALLOC cannot meet that.
@@ -50,12 +51,10 @@
  * fails after its arguments were checked; what they held before is not read.
  *
  * FILL's entries and the events that read() returns may grow at their end, too.
- * Their size is told in a field of an ioctl's structure, @entry_size and
- * @event_size: what the caller's sizeof() is, or 0 for the first version's
- * (HUGEPOST_FILL_ENTRY_SIZE_VER0, HUGEPOST_EVENT_SIZE_VER0). It is a multiple of 8
- * bytes, not less than that version's and at most a page. Of a longer entry than
- * the module knows the rest must be zero; of a longer event the rest is zero. INFO
- * tells the sizes that the module knows.
+ * @entry_size and @event_size tell what the caller's sizeof() is, or 0 for the
+ * first version's (HUGEPOST_FILL_ENTRY_SIZE_VER0, HUGEPOST_EVENT_SIZE_VER0): a
+ * multiple of 8 bytes, not less than that and at most a page. Of a longer entry
+ * than the module knows the rest must be zero; of a longer event the rest is zero.
  *
  * The errno values below mean the same for every ioctl:
  *
@@ -68,6 +67,7 @@
  *    and the unknown part is not zero; or it is longer than a page.
  *  - EOPNOTSUPP: an unknown flag is set, or a page size is not supported.
  *  - EFAULT: a pointer could not be read or written.
+ *  - EPERM: the object is owned, and by another process.
  *  - ENXIO: the object is neither set up nor mapped yet.
  *  - ERANGE: offset and length reach beyond the end of the object.
  *  - ENOMEM: memory could not be allocated, or the cgroup's limit is reached.
@@ -81,9 +81,7 @@
 
 /* Grows when an existing call changes its meaning. */
 #define HUGEPOST_API_VERSION	2
-
 #define HUGEPOST_CHANNELS_MAX	64
-
 #define HUGEPOST_IOC_TYPE	0xD8
 
 enum {
@@ -146,6 +144,11 @@ struct hugepost_info {
  * memory that is allocated by SETUP itself that of the caller.
  */
 #define HUGEPOST_SETUP_NODE	(1U << 1)
+/*
+ * The object is the guest of the caller's process, which alone may change it; see
+ * SEVERAL PROCESSES in hugepost(4).
+ */
+#define HUGEPOST_SETUP_OWNED	(1U << 2)
 
 /**
  * struct hugepost_setup - ioctl(HUGEPOST_SETUP)
@@ -163,10 +166,10 @@ struct hugepost_info {
  * Sets up the object, once. One that is mapped instead, in one piece or several, is
  * set up with the defaults and a size that covers all its mappings when it is used
  * first: touched, or named in a call other than INFO and SETUP. Every channel sets
- * one host page of staging memory aside here (with its first FILL, if it was
- * mappings that set it up), unless PREALLOC makes that needless, and anew, if it can
- * be had, whenever it gets to another host page. Memory is charged to the caller's
- * memory cgroup, now and later; a limit that is reached gives ENOMEM.
+ * a host page of staging memory aside here (or with its first FILL, if mappings set
+ * the object up), unless there is PREALLOC, and anew, if it can be had, whenever it
+ * gets to another host page. Memory is charged to the caller's memory cgroup, now
+ * and later; a limit that is reached gives ENOMEM.
  *
  * Errors: EBUSY the object is set up already, or mapped; ENOMEM the object's memory
  * cannot be had (compaction has been tried), nothing stays allocated; EFAULT the
@@ -199,12 +202,10 @@ struct hugepost_setup {
  *
  * From now on a touch of a missing target page waits and raises an event, to
  * be read from @out_fd. When the last reference to the event descriptor is
- * closed, or the process that last used it (the one that armed, or a later
- * reader) exits and its descriptor table with it, the handler is lost: waiters
- * get SIGBUS.
+ * closed, or the process that last used it (the one that armed, or a later reader)
+ * exits and its descriptor table with it, the handler is lost: waiters get SIGBUS.
  *
- * Errors: EBUSY the object is armed, or a FILL with REPLACE is under way;
- * EMFILE, ENFILE no descriptor is free.
+ * Errors: EBUSY it is armed, or a FILL with REPLACE is under way; EMFILE, ENFILE.
  */
 struct hugepost_arm {
 	__u32 size;
@@ -429,15 +430,14 @@ struct hugepost_wake {
  * @out_length: its length in bytes, 0 if there is none
  *
  * A host page that was touched while it assembled is mapped by single entries
- * of a page table, and stays so when it is complete. This call maps every
- * complete host page of the range that has no page table by one entry, and
- * finds the first run of those that have one. A module cannot take a page
- * table away; its owner can, atomically and under running vCPUs: by
- * madvise(MADV_DONTNEED) of the run where the kernel frees empty page tables
- * (7.x), or else by mmap(MAP_FIXED | MAP_SHARED) of the same descriptor and
- * offset over the run. The call after that maps the run by one entry for each
- * host page, and finds the next run. libhugepost's hugepost_object_collapse()
- * does all of it and keeps advice, memory policy and mlock of the mapping.
+ * of a page table, and stays so when it is complete. This call maps every complete
+ * host page of the range that has no page table by one entry, and finds the first
+ * run of those that have one. A module cannot take a page table away; its owner
+ * can, atomically and under running vCPUs: by madvise(MADV_DONTNEED) of the run
+ * where the kernel frees empty page tables (7.x), or else by mmap(MAP_FIXED |
+ * MAP_SHARED) of the same descriptor and offset over the run. The next call maps
+ * the run by one entry for each host page, and finds the next one. libhugepost's
+ * hugepost_object_collapse() does it, and keeps advice, policy and mlock.
  *
  * Errors: EFAULT part of the range is not mapped from this object.
  */
@@ -452,7 +452,7 @@ struct hugepost_collapse {
 
 #define HUGEPOST_COLLAPSE _IO(HUGEPOST_IOC_TYPE, HUGEPOST_CMD_COLLAPSE)
 
-/* out_host_page of a channel that has none. */
+/* @host_page of a channel that has none. */
 #define HUGEPOST_NO_PAGE	(~0ULL)
 
 /**
@@ -573,8 +573,8 @@ enum {
  * @access: HUGEPOST_ACCESS_* flags of the first touch
  * @offset: offset of the missing target page in the object
  * @address: address that was touched, in the toucher's address space
- * @tid: thread id of the toucher, as seen in its own PID namespace; 0 for a
- *	kernel thread
+ * @tid: thread id of the toucher, as seen in its own PID namespace, if it is of
+ *	the process that set the object up; else 0
  * @__reserved: 0
  *
  * One event is queued for a target page, however many touch it, until it is

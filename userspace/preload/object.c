@@ -55,12 +55,16 @@ static int setup(int fd, uint64_t length)
 {
 	struct hugepost_setup arg = {
 		.size = sizeof(arg),
-		.flags = hps_settings.prealloc ? HUGEPOST_SETUP_PREALLOC : 0,
+		.flags = HUGEPOST_SETUP_OWNED |
+			 (hps_settings.prealloc ? HUGEPOST_SETUP_PREALLOC : 0),
 		.length = length,
 		.channels = hps_settings.channels,
 	};
-	int ret = device_ioctl(fd, HUGEPOST_SETUP, &arg);
+	int ret;
 
+	do {
+		ret = device_ioctl(fd, HUGEPOST_SETUP, &arg);
+	} while (ret == -EINTR);
 	/* Another thread may have been faster. */
 	if (ret == -EBUSY)
 		return 0;
