@@ -101,12 +101,17 @@ class Linux:
             file.write(contents)
         command_line = ("console=ttyS0 quiet mitigations=off panic=-1 "
                         f"sum={hashlib.md5(contents).hexdigest()} fill={FILL}")
-        self.options = {"kib": KIB, "guest": None, "extra": [
-            "-kernel", kernel_files()[0], "-initrd", initramfs, "-append", command_line,
+        self.disk = disk
+        self._boot = ["-kernel", kernel_files()[0], "-initrd", initramfs, "-append",
+                      command_line]
+        self.options = self.with_devices(
             "-drive", f"if=none,id=disk,file={disk},format=raw,readonly=on",
             "-device", "virtio-blk-pci,drive=disk",
-            "-device", "virtio-balloon-pci",
-        ]}
+            "-device", "virtio-balloon-pci")
+
+    def with_devices(self, *devices):
+        """Options for a QEMU with these devices; the first disk is the guest's."""
+        return {"kib": KIB, "guest": None, "extra": [*self._boot, *devices]}
 
     @staticmethod
     def check_round(qemu, rounds=1, seconds=TIMEOUT):

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -30,6 +31,13 @@
 static bool active(void)
 {
 	return hps_unlikely(atomic_load_explicit(&hps_active, memory_order_relaxed)) &&
+	       !hps_inside;
+}
+
+/* Is there a back end, and is it the program that calls? */
+static bool has_back_end(void)
+{
+	return hps_unlikely(atomic_load_explicit(&hps_vhost_active, memory_order_relaxed)) &&
 	       !hps_inside;
 }
 
@@ -127,6 +135,8 @@ int ioctl(int fd, unsigned long request, ...)
 		return hps_real()->ioctl(fd, request, arg);
 	if (hps_uffd_known(fd))
 		return hps_uffd_ioctl(fd, request, arg);
+	if (hps_unlikely(request == UFFDIO_WAKE) && hps_vhost_is_silent(fd))
+		return 0;
 	ret = hps_real()->ioctl(fd, request, arg);
 	if (hps_unlikely(request == USERFAULTFD_IOC_NEW))
 		ret = new_uffd(ret, (int)(intptr_t)arg);
@@ -252,10 +262,26 @@ ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 	return read(fd, buf, len);
 }
 
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (hps_inside)
+		return hps_real()->sendmsg(fd, msg, flags);
+	return hps_vhost_sendmsg(fd, msg, flags);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	if (has_back_end() && hps_vhost_known(fd))
+		return hps_vhost_recvmsg(fd, msg, flags);
+	return hps_real()->recvmsg(fd, msg, flags);
+}
+
 int close(int fd)
 {
 	if (active() && hps_uffd_known(fd))
 		hps_uffd_close(fd);
+	if (has_back_end() && hps_vhost_known(fd) && hps_vhost_close(fd))
+		return 0;
 	return hps_real()->close(fd);
 }
 
@@ -263,14 +289,17 @@ static void close_all(unsigned int first, unsigned int last)
 {
 	unsigned int fd;
 
-	for (fd = first; fd <= last && fd < hps_uffd_max; fd++)
+	for (fd = first; fd <= last && fd < hps_uffd_max; fd++) {
 		if (hps_uffd_known((int)fd))
 			hps_uffd_close((int)fd);
+		if (hps_vhost_known((int)fd))
+			hps_vhost_close((int)fd);
+	}
 }
 
 int close_range(unsigned int first, unsigned int last, int flags)
 {
-	if (active() && !(flags & CLOSE_RANGE_CLOEXEC))
+	if ((active() || has_back_end()) && !(flags & CLOSE_RANGE_CLOEXEC))
 		close_all(first, last);
 	return (int)hps_real()->syscall(SYS_close_range, first, last, flags);
 }
@@ -284,6 +313,12 @@ static int duplicated(int old, int new)
 			hps_uffd_close(new);
 		if (hps_uffd_known(old))
 			hps_uffd_dup(old, new);
+	}
+	if (has_back_end() && new >= 0 && new != old) {
+		if (hps_vhost_known(new))
+			hps_vhost_close(new);
+		if (hps_vhost_known(old))
+			hps_vhost_dup(old, new);
 	}
 	return new;
 }

@@ -26,12 +26,34 @@ static bool is_set(const char *name)
 	return value && *value && strcmp(value, "0");
 }
 
+static void read_vhost(void)
+{
+	static const char *const names[] = {
+		[HPS_VHOST_AUTO] = "auto",
+		[HPS_VHOST_ANY] = "any",
+		[HPS_VHOST_OFF] = "off",
+	};
+	const char *value = getenv("HUGEPOST_VHOST");
+	unsigned int i;
+
+	if (!value || !*value)
+		return;
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(value, names[i])) {
+			hps_settings.vhost = (enum hps_vhost_mode)i;
+			return;
+		}
+	}
+	hps_log(HPS_ERROR, "HUGEPOST_VHOST is '%s': give auto, any or off", value);
+}
+
 static void read_settings(void)
 {
 	const char *channels = getenv("HUGEPOST_CHANNELS");
 	char *end;
 	long nr;
 
+	read_vhost();
 	hps_settings.prealloc = is_set("HUGEPOST_PREALLOC");
 	hps_settings.hugetlbfs = is_set("HUGEPOST_HUGETLBFS");
 	if (!channels || !*channels)
@@ -62,6 +84,7 @@ static void fork_child(void)
 	atomic_store(&hps_active, 0);
 	hps_objects_forked();
 	hps_uffd_forked();
+	hps_vhost_forked();
 	hps_leave();
 	pthread_mutex_unlock(&hps_register_lock);
 }

@@ -23,7 +23,10 @@
 #include <linux/userfaultfd.h>
 #include <hugepost.h>
 
+#include "vhost.h"
+
 struct statfs64;
+struct msghdr;
 
 /* One of the C library's, without a declaration in its headers. */
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
@@ -72,6 +75,8 @@ struct hps_real {
 	int (*fallocate)(int fd, int mode, off_t off, off_t len);
 	int (*fstatfs)(int fd, struct statfs64 *buf);
 	ssize_t (*read)(int fd, void *buf, size_t len);
+	ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
+	ssize_t (*recvmsg)(int fd, struct msghdr *msg, int flags);
 	int (*close)(int fd);
 	int (*dup)(int fd);
 	int (*dup2)(int old, int new);
@@ -244,12 +249,34 @@ void hps_unwatch(const struct hps_uffd *uffd, int fd);
 int hps_watch_real(struct hps_uffd *uffd);
 ssize_t hps_uffd_read(struct hps_uffd *uffd, int fd, void *buf, size_t len);
 
+/* --- memory.c: what the guest's memory is made of ------------------------------ */
+
+/* Is an object mapped? */
+bool hps_memory_is_mapped(void);
+/* Is other memory mapped as well that a back end may be given? Says so. */
+bool hps_memory_is_shared(void);
+
+/* --- vhost.c: connections to vhost-user back ends ------------------------------- */
+
+/* Descriptors that are known: connections, and userfaultfds made for them. */
+extern atomic_int hps_vhost_active;
+
+bool hps_vhost_known(int fd);
+ssize_t hps_vhost_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t hps_vhost_recvmsg(int fd, struct msghdr *msg, int flags);
+bool hps_vhost_is_silent(int fd);
+bool hps_vhost_close(int fd);
+void hps_vhost_quiet(void);
+void hps_vhost_dup(int old, int new);
+void hps_vhost_forked(void);
+
 /* --- settings (main.c) -------------------------------------------------------- */
 
 struct hps_settings {
 	uint32_t channels;	/* HUGEPOST_CHANNELS */
 	bool prealloc;		/* HUGEPOST_PREALLOC */
 	bool hugetlbfs;		/* HUGEPOST_HUGETLBFS */
+	enum hps_vhost_mode vhost; /* HUGEPOST_VHOST */
 };
 
 extern struct hps_settings hps_settings;

@@ -3,16 +3,20 @@
 # libhugepost-preload: adapts a VMM's calls of userfaultfd (see hugepost-qemu).
 #
 #   make check-preload    its symbols, and that other programs do not notice it
+#   make check-fuzz-vhost inputs made by libFuzzer for what knows of vhost-user
 
 PRELOAD_O := $(O)/preload
 PRELOAD := $(O)/libhugepost-preload.so
 PRELOAD_OBJS := $(patsubst preload/%.c,$(PRELOAD_O)/%.o,$(wildcard preload/*.c))
 
-PRELOADS += $(PRELOAD)
-CHECKS += check-preload
-CLEAN += $(PRELOAD_O) $(PRELOAD)
+PRELOAD_FUZZ := $(O)/fuzz-vhost
+PRELOAD_FUZZ_SRCS := preload/fuzz/fuzz.c preload/vhost_msg.c
 
-.PHONY: check-preload
+PRELOADS += $(PRELOAD)
+CHECKS += check-preload check-fuzz-vhost
+CLEAN += $(PRELOAD_O) $(PRELOAD) $(PRELOAD_FUZZ)
+
+.PHONY: check-preload check-fuzz-vhost
 
 # One definition serves the names of both sizes of off_t, which are the same here.
 $(PRELOAD_O)/%.o: preload/%.c VERSION preload/preload.mk
@@ -26,5 +30,14 @@ $(PRELOAD): $(PRELOAD_OBJS) $(LIB_OBJS) preload/preload.map
 
 check-preload: $(PRELOAD)
 	preload/tests/check-preload $(PRELOAD) $(PRELOAD_O)/tests
+
+$(PRELOAD_FUZZ): $(PRELOAD_FUZZ_SRCS) preload/vhost.h preload/preload.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(BASE_CPPFLAGS) -Ipreload -std=gnu11 $(WARNINGS) $(WERROR) -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $(PRELOAD_FUZZ_SRCS)
+
+check-fuzz-vhost: $(PRELOAD_FUZZ)
+	tests/check-fuzz $(PRELOAD_FUZZ) preload/fuzz/seeds $(PRELOAD_O)/fuzz $(FUZZ_RUNS)
 
 -include $(PRELOAD_OBJS:.o=.d)

@@ -34,6 +34,8 @@ void hps_resolve(void)
 		.fallocate = next("fallocate64"),
 		.fstatfs = next("fstatfs64"),
 		.read = next("read"),
+		.sendmsg = next("sendmsg"),
+		.recvmsg = next("recvmsg"),
 		.close = next("close"),
 		.dup = next("dup"),
 		.dup2 = next("dup2"),

@@ -167,6 +167,7 @@ void hps_uffd_close(int fd)
 		hps_events_put(hps_unarm(gone.list[i].obj, uffd));
 	hps_ranges_put(&gone);
 	uffd_put(uffd);
+	hps_vhost_quiet();
 }
 
 /* In a child of fork: it has none of them. Called with hps_lock. */

@@ -13,7 +13,7 @@ STREAM_OBJS := $(patsubst stream/%.c,$(STREAM_O)/%.o,$(wildcard stream/*.c)) \
 
 STREAM_FUZZ := $(O)/fuzz-stream
 STREAM_FUZZ_SRCS := stream/fuzz/fuzz.c stream/parser.c stream/ram.c stream/skip.c stream/reader.c
-STREAM_FUZZ_CC ?= $(firstword $(shell command -v clang-14 clang) clang)
+FUZZ_CC ?= $(firstword $(shell command -v clang-14 clang) clang)
 FUZZ_RUNS ?= 200000
 
 PROGRAMS += $(STREAM)
@@ -34,7 +34,7 @@ $(STREAM): $(STREAM_OBJS) $(LIB_A)
 
 $(STREAM_FUZZ): $(STREAM_FUZZ_SRCS) $(wildcard stream/*.h) stream/stream.mk
 	@mkdir -p $(@D)
-	$(STREAM_FUZZ_CC) $(BASE_CPPFLAGS) -Istream -std=gnu11 $(WARNINGS) $(WERROR) -O1 -g \
+	$(FUZZ_CC) $(BASE_CPPFLAGS) -Istream -std=gnu11 $(WARNINGS) $(WERROR) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $(STREAM_FUZZ_SRCS)
 
@@ -44,6 +44,6 @@ check-stream: $(STREAM)
 	stream/tests/check-stream $(STREAM) $(STREAM_O)/tests
 
 check-fuzz: $(STREAM_FUZZ)
-	stream/tests/check-fuzz $(STREAM_FUZZ) stream/fuzz/seeds $(STREAM_O)/fuzz $(FUZZ_RUNS)
+	tests/check-fuzz $(STREAM_FUZZ) stream/fuzz/seeds $(STREAM_O)/fuzz $(FUZZ_RUNS)
 
 -include $(STREAM_OBJS:.o=.d)
