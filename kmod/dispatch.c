@@ -30,13 +30,13 @@ long hp_dispatch(struct hp_object *obj, const struct hp_ioctl_op *op,
 
 	if (cmd.arg.head.flags & ~op->flags)
 		return -EOPNOTSUPP;
-	if (op->needs != HP_ANY) {
+	if (op->needs != HP_ANY && unlikely(!hp_object_ready(obj))) {
 		ret = hp_setup_settle(obj);
 		if (ret && op->needs >= HP_READY)
 			return ret;
-		if (op->needs == HP_CHANGE && !hp_object_allows(obj))
-			return -EPERM;
 	}
+	if (op->needs == HP_CHANGE && unlikely(!hp_object_allows(obj)))
+		return -EPERM;
 
 	ret = op->execute(obj, &cmd);
 	if (hp_ucmd_respond(&cmd) && !ret)

@@ -80,8 +80,6 @@ static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
 	struct hp_event_entry *entry;
 	struct hugepost_event *event;
 
-	if (hp_event_pending(&obj->waits, vmf->pgoff))
-		return 0;
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
 	if (!entry)
 		return -ENOMEM;

@@ -62,7 +62,8 @@ void hp_hostpages_free_memory(struct hp_object *obj)
 		for (i = 0; i < HP_CHUNK; i++) {
 			struct hp_hostpage *hp = &chunk->pages[i];
 
-			hp_bits_free(&obj->mem, hp->bits);
+			if (hp->bits)
+				hp_bits_free(&obj->mem, hp->bits);
 			hp->bits = NULL;
 			if (hp->folio)
 				hp_folio_free(&obj->mem, hp->folio);

@@ -100,10 +100,12 @@ static int hp_event_compare(const void *key, const struct rb_node *node)
 	return tp >= range->end ? -1 : tp < range->first;
 }
 
-static bool hp_event_less(struct rb_node *a, const struct rb_node *b)
+static int hp_event_order(struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct hp_event_entry, node)->event.offset <
-	       rb_entry(b, struct hp_event_entry, node)->event.offset;
+	u64 x = rb_entry(a, struct hp_event_entry, node)->event.offset;
+	u64 y = rb_entry(b, struct hp_event_entry, node)->event.offset;
+
+	return x < y ? -1 : x > y;
 }
 
 /* An event of target pages [first, end), NULL if there is none. */
@@ -197,7 +199,6 @@ void hp_waits_end(struct hp_waits *waits, int mode)
  */
 bool hp_event_queue(struct hp_waits *waits, struct hp_event_entry *entry)
 {
-	pgoff_t tp = entry->event.offset >> PAGE_SHIFT;
 	bool queued = false;
 
 	spin_lock(&waits->lock);
@@ -206,8 +207,7 @@ bool hp_event_queue(struct hp_waits *waits, struct hp_event_entry *entry)
 	 * queued when the handler is lost the next one is told.
 	 */
 	if (hp_waits_mode(waits) != HUGEPOST_MODE_UNARMED &&
-	    !hp_event_find(waits, tp, tp + 1)) {
-		rb_add(&entry->node, &waits->pending, hp_event_less);
+	    !rb_find_add(&entry->node, &waits->pending, hp_event_order)) {
 		list_add_tail(&entry->queue, &waits->queue);
 		queued = true;
 	}
