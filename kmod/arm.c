@@ -118,14 +118,6 @@ static __poll_t hp_event_poll(struct file *file, poll_table *wait)
 	return hp_event_ready(ef) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-/* Is the whole process exiting, not just a thread with files of its own? */
-static bool hp_process_exits(void)
-{
-	return (current->flags & PF_EXITING) &&
-	       ((current->signal->flags & SIGNAL_GROUP_EXIT) ||
-		!atomic_read(&current->signal->live));
-}
-
 /* Is the descriptor this process's to handle? Also if who handled is gone. */
 static bool hp_event_owned(struct hp_event_file *ef)
 {

@@ -14,6 +14,7 @@
 #include "dispatch.h"
 #include "fill.h"
 #include "fill_fast.h"
+#include "guest.h"
 #include "inode.h"
 #include "install.h"
 #include "lifetime.h"
@@ -46,6 +47,13 @@ static int hp_open(struct inode *inode, struct file *file)
 static int hp_release(struct inode *inode, struct file *file)
 {
 	hp_object_release(file->private_data);
+	return 0;
+}
+
+/* A process closes a descriptor, or exits. */
+static int hp_flush(struct file *file, fl_owner_t id)
+{
+	hp_guest_exits(file->private_data);
 	return 0;
 }
 
@@ -118,6 +126,7 @@ static const struct file_operations hp_fops = {
 	.owner = THIS_MODULE,
 	.open = hp_open,
 	.release = hp_release,
+	.flush = hp_flush,
 	.llseek = hp_llseek,
 	.mmap = hp_mmap,
 	.fsync = hp_fsync,

@@ -86,9 +86,11 @@ static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
 	event = &entry->event;
 	event->kind = HUGEPOST_EVENT_MISSING;
 	event->offset = (u64)vmf->pgoff << PAGE_SHIFT;
-	event->address = vmf->real_address;
-	if (!(current->flags & PF_KTHREAD) && vmf->vma->vm_mm == obj->mm)
-		event->tid = task_pid_vnr(current);
+	if (vmf->vma->vm_mm == obj->mm) {
+		event->address = vmf->real_address;
+		if (!(current->flags & PF_KTHREAD))
+			event->tid = task_pid_vnr(current);
+	}
 	if (vmf->flags & FAULT_FLAG_WRITE)
 		event->access |= HUGEPOST_ACCESS_WRITE;
 	if (vmf->flags & FAULT_FLAG_USER)
@@ -104,17 +106,37 @@ static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
 	return 0;
 }
 
-/*
- * Is the page to be waited for? When the handler is lost, only by other processes
- * than the guest's: that one may arm the object again, or else it ends.
- */
-static bool hp_fault_waits(struct hp_object *obj, const struct vm_fault *vmf)
-{
-	int mode = hp_mode(obj);
+enum hp_reason {
+	HP_NO_REASON,		/* to wait: the page may be had */
+	HP_REASON_ARMED,
+	HP_REASON_LOST,		/* but the handler may come back */
+	HP_HOPELESS,
+};
 
-	return mode == HUGEPOST_MODE_ARMED ||
-	       (mode == HUGEPOST_MODE_LOST &&
-		hp_guest_is_other(obj, vmf->vma->vm_mm));
+/*
+ * Why is a missing page to be waited for? When the handler is lost, only other
+ * processes than the guest's wait: that one may arm the object again, or else it
+ * ends. Whether it lives is looked at first: pairs with hp_guest_gone().
+ */
+static enum hp_reason hp_fault_reason(struct hp_object *obj,
+				      const struct vm_fault *vmf)
+{
+	bool other = hp_guest_is_other(obj, vmf->vma->vm_mm);
+
+	smp_rmb();
+	switch (hp_mode(obj)) {
+	case HUGEPOST_MODE_ARMED:
+		return HP_REASON_ARMED;
+	case HUGEPOST_MODE_LOST:
+		return other ? HP_REASON_LOST : HP_HOPELESS;
+	default:
+		return HP_NO_REASON;
+	}
+}
+
+static bool hp_fault_waits(enum hp_reason reason)
+{
+	return reason == HP_REASON_ARMED || reason == HP_REASON_LOST;
 }
 
 /*
@@ -132,14 +154,15 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	struct hp_waiter waiter;
 	bool wait, present;
 	struct file *file;
+	enum hp_reason reason = hp_fault_reason(obj, vmf);
 
 	trace_hugepost_fault(obj, vmf, VM_FAULT_RETRY);
 
 	if (current->flags & (PF_EXITING | PF_DUMPCORE) ||
 	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) ||
-	    (hp_mode(obj) == HUGEPOST_MODE_LOST && !hp_fault_waits(obj, vmf)))
+	    reason == HP_HOPELESS)
 		return VM_FAULT_SIGBUS;
-	if (hp_fault_waits(obj, vmf) && hp_fault_raise(obj, vmf))
+	if (hp_fault_waits(reason) && hp_fault_raise(obj, vmf))
 		return VM_FAULT_OOM;
 
 	if (!nowait)
@@ -147,7 +170,7 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	/* Pairs with hp_waits_announce(): is there reason to wait still? */
 	smp_mb();
 	present = hp_tp_present(obj, vmf->pgoff);
-	wait = !present && hp_fault_waits(obj, vmf) &&
+	wait = !present && hp_fault_waits(hp_fault_reason(obj, vmf)) &&
 	       hp_event_pending(&obj->waits, vmf->pgoff);
 	if (nowait) {
 		if (present)
@@ -260,9 +283,9 @@ static int hp_fault_materialise(struct hp_object *obj, struct vm_fault *vmf,
 	struct hp_bits *none = NULL;
 
 	if (!READ_ONCE(hp->folio)) {
-		folio = hp_policy_alloc(obj, hidx, vmf->vma);
-		if (!folio)
-			return -ENOMEM;
+		folio = hp_policy_alloc(obj, hidx, vmf);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
 	}
 	hp_hostpage_materialise(obj, hp, hidx, folio, &none);
 	return 0;
@@ -279,10 +302,33 @@ static vm_fault_t hp_fault_failed(struct hp_object *obj, struct vm_fault *vmf,
 
 	if (err == -EHWPOISON)
 		return VM_FAULT_HWPOISON;
-	if (err != -ENOMEM || !hp_guest_condemn(obj, vmf->vma->vm_mm))
+	/* Who is killed gets no memory of this size, whosever it is. */
+	if (err != -ENOMEM || fatal_signal_pending(current) ||
+	    !hp_guest_condemn(obj, vmf->vma->vm_mm) ||
+	    !(vmf->flags & FAULT_FLAG_USER))
 		return VM_FAULT_SIGBUS;
 	page = hp_guest_blank(obj->guest);
-	return page ? hp_map_blank(vmf, page) : VM_FAULT_OOM;
+	if (!page)
+		return VM_FAULT_OOM;
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+/*
+ * The lock of the guest's mappings is taken, and a policy there asks for it: waits
+ * for it without any other lock, and has the fault taken again.
+ */
+static vm_fault_t hp_fault_wait_policy(struct hp_object *obj,
+				       struct vm_fault *vmf)
+{
+	struct file *file = get_file(vmf->vma->vm_file);
+
+	mmap_read_unlock(vmf->vma->vm_mm);
+	if (!mmap_read_lock_killable(obj->mm))
+		mmap_read_unlock(obj->mm);
+	fput(file);
+	return VM_FAULT_RETRY;
 }
 
 static vm_fault_t hp_fault(struct vm_fault *vmf)
@@ -319,15 +365,18 @@ static vm_fault_t hp_fault(struct vm_fault *vmf)
 			folio_put(folio);
 			continue;
 		}
-		if (touch && unlikely(hp_guest_ended(obj)))
-			err = -ENOMEM;
-		else if (found == HP_LOOKUP_ZERO && touch)
-			err = hp_fault_materialise(obj, vmf, hp, hidx);
-		else if (hp_mode(obj) == HUGEPOST_MODE_UNARMED && touch)
-			err = hp_fault_zero(obj, hidx, sub);
-		else
+		if (!touch || (found != HP_LOOKUP_ZERO &&
+			       hp_mode(obj) != HUGEPOST_MODE_UNARMED))
 			return hp_fault_wait(obj, vmf);
+		if (unlikely(hp_guest_ended(obj)))
+			err = -ENOMEM;
+		else if (found == HP_LOOKUP_ZERO)
+			err = hp_fault_materialise(obj, vmf, hp, hidx);
+		else
+			err = hp_fault_zero(obj, hidx, sub);
 	}
+	if (err == -EAGAIN)
+		return hp_fault_wait_policy(obj, vmf);
 	if (err)
 		ret = hp_fault_failed(obj, vmf, err);
 	trace_hugepost_fault(obj, vmf, ret);

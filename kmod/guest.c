@@ -13,7 +13,8 @@
  *   a page that it touches itself.
  * - Of an object whose guest has ended so, others get a blank page in place of
  *   every page that is missing or has no memory: the same one, of 4 KiB, so that
- *   this cannot fail for lack of memory and holds none.
+ *   this cannot fail for lack of memory and holds none. A system call of theirs
+ *   gets EFAULT instead: what the guest never had is not to be written to a disk.
  *
  * The guest is known by its memory, as KVM knows it: the end of that is the end of
  * all vCPUs, whoever still has the descriptor.
@@ -23,20 +24,53 @@
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "guest.h"
 #include "mode.h"
 #include "registry.h"
 
-/* The process exits, or executes another program. */
+/*
+ * No vCPU runs any more. Whoever sees that it is gone sees the object unarmed, too:
+ * pairs with hp_fault_wait().
+ */
+static void hp_guest_gone(struct hp_guest *guest)
+{
+	struct hp_object *obj = guest->obj;
+
+	mutex_lock(&obj->arm_lock);
+	if (test_bit(HP_GUEST_OWNED, &guest->state) ||
+	    hp_mode(obj) != HUGEPOST_MODE_UNARMED)
+		set_bit(HP_GUEST_ENDED, &guest->state);
+	hp_disarm_locked(obj);
+	smp_wmb();
+	set_bit(HP_GUEST_GONE, &guest->state);
+	mutex_unlock(&obj->arm_lock);
+}
+
+/*
+ * The process exits, or executes another program. (Or else it is not watched any
+ * more: then the object has no such guest, or nobody touches it.)
+ */
 static void hp_guest_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct hp_guest *guest = container_of(mn, struct hp_guest, mn);
 
-	set_bit(HP_GUEST_GONE, &guest->state);
-	/* Whoever waits for a handler that may come back looks anew. */
-	hp_disarm_object(guest->obj);
+	if (READ_ONCE(guest->obj->guest) == guest)
+		hp_guest_gone(guest);
+}
+
+/*
+ * A process that has the object's file open exits. Its memory may stay a while: a
+ * worker of KVM that waits for a page of this very object keeps it.
+ */
+void hp_guest_exits(struct hp_object *obj)
+{
+	struct hp_guest *guest = READ_ONCE(obj->guest);
+
+	if (guest && hp_process_exits() && hp_owner_is(obj, task_tgid(current)))
+		hp_guest_gone(guest);
 }
 
 static const struct mmu_notifier_ops hp_guest_ops = {
@@ -67,11 +101,19 @@ int hp_guest_watch(struct hp_guest *guest)
 	return ret;
 }
 
-/* The same with the mmap lock held for writing. */
+/*
+ * The same with the mmap lock held for writing. It gives up if a signal is pending,
+ * but mmap() has taken away by now what was mapped there: let it wait.
+ */
 int hp_guest_watch_locked(struct hp_guest *guest)
 {
-	int ret = __mmu_notifier_register(&guest->mn, current->mm);
+	sigset_t all, old;
+	int ret;
 
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	ret = __mmu_notifier_register(&guest->mn, current->mm);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (ret)
 		kfree(guest);
 	return ret;
@@ -89,6 +131,31 @@ void hp_guest_end(struct hp_guest *guest)
 }
 
 /*
+ * Kills whoever has the memory, as the OOM killer does: a process that executes
+ * another program has another one from then on, which task_lock() guards.
+ */
+static void hp_guest_kill(struct mm_struct *mm)
+{
+	struct task_struct *process, *thread;
+	bool found;
+
+	rcu_read_lock();
+	for_each_process(process) {
+		for_each_thread(process, thread) {
+			task_lock(thread);
+			found = thread->mm == mm &&
+				!(thread->flags & PF_KTHREAD);
+			if (found)
+				send_sig(SIGKILL, thread, 1);
+			task_unlock(thread);
+			if (found)
+				break;
+		}
+	}
+	rcu_read_unlock();
+}
+
+/*
  * There is no memory for a page that a process with the memory @toucher touched.
  * Is that the end of another process's guest? If so, the toucher gets a blank page.
  */
@@ -99,18 +166,15 @@ bool hp_guest_condemn(struct hp_object *obj, struct mm_struct *toucher)
 
 	if (!guest || guest->mn.mm == toucher)
 		return false;
-	if (hp_guest_ended(obj))
+	if (test_and_set_bit(HP_GUEST_ENDED, &guest->state) ||
+	    test_bit(HP_GUEST_GONE, &guest->state))
 		return true;
-	if (test_bit(HP_GUEST_GONE, &guest->state))
-		return false;
-	if (!test_and_set_bit(HP_GUEST_CONDEMNED, &guest->state)) {
-		pid = hp_owner_get(obj);
-		pr_warn_ratelimited("object %llu: no memory for a page that process %d (%s) touched: its guest's process %d is killed\n",
-				    obj->id, task_tgid_nr(current),
-				    current->comm, pid_nr(pid));
-		kill_pid(pid, SIGKILL, 1);
-		put_pid(pid);
-	}
+	pid = hp_owner_get(obj);
+	pr_warn_ratelimited("object %llu: no memory for a page that process %d (%s) touched: its guest's process %d is killed\n",
+			    obj->id, task_tgid_nr(current), current->comm,
+			    pid_nr(pid));
+	put_pid(pid);
+	hp_guest_kill(guest->mn.mm);
 	return true;
 }
 

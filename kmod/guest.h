@@ -12,8 +12,8 @@
 /* Bits of hp_guest.state. */
 enum {
 	HP_GUEST_OWNED,		/* the object is nothing without it */
-	HP_GUEST_GONE,		/* its memory is gone: no vCPU runs any more */
-	HP_GUEST_CONDEMNED,	/* it was killed, for it had no memory */
+	HP_GUEST_ENDED,		/* the object gets no more memory: killed, or gone */
+	HP_GUEST_GONE,		/* no vCPU runs any more; set when all is unarmed */
 };
 
 /* Constant but for @state and @blank, which are set without a lock. */
@@ -27,6 +27,7 @@ struct hp_guest {
 struct hp_guest *hp_guest_alloc(struct hp_object *obj, bool owned);
 int hp_guest_watch(struct hp_guest *guest);
 int hp_guest_watch_locked(struct hp_guest *guest);
+void hp_guest_exits(struct hp_object *obj);
 void hp_guest_end(struct hp_guest *guest);
 bool hp_guest_condemn(struct hp_object *obj, struct mm_struct *toucher);
 struct page *hp_guest_blank(struct hp_guest *guest);
@@ -40,15 +41,9 @@ static inline bool hp_guest_is_other(struct hp_object *obj, struct mm_struct *mm
 	       !test_bit(HP_GUEST_GONE, &guest->state);
 }
 
-/* Has it come to an end, so that the object gets no more memory? */
 static inline bool hp_guest_ended(struct hp_object *obj)
 {
-	const unsigned long owned_and_gone = BIT(HP_GUEST_OWNED) |
-					     BIT(HP_GUEST_GONE);
-	unsigned long state = obj->guest ? READ_ONCE(obj->guest->state) : 0;
-
-	return state & BIT(HP_GUEST_CONDEMNED) ||
-	       (state & owned_and_gone) == owned_and_gone;
+	return obj->guest && test_bit(HP_GUEST_ENDED, &obj->guest->state);
 }
 
 #endif /* HUGEPOST_GUEST_H */

@@ -35,6 +35,8 @@ void hp_tables_put(struct hp_object *obj)
 	if (!refcount_dec_and_test(&obj->users))
 		return;
 	hp_setup_free_tables(obj);
+	mem_cgroup_put(obj->mem.memcg);
+	obj->mem.memcg = NULL;
 	hp_object_put(obj);
 }
 

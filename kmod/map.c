@@ -97,23 +97,6 @@ static bool hp_map_has_marker(struct vm_fault *vmf)
 	       !pte_none(vmf->orig_pte);
 }
 
-/* Maps @page by an entry of its own. VM_FAULT_LOCKED leaves that to the core. */
-static vm_fault_t hp_map_entry(struct vm_fault *vmf, struct page *page)
-{
-	unsigned int tries = HP_MAP_TRIES;
-	vm_fault_t ret;
-
-	if (!HP_COMPAT_INSERT || hp_map_has_marker(vmf))
-		return VM_FAULT_LOCKED;
-	/* Another thread may have mapped all of the host page. */
-	if (pmd_trans_huge(READ_ONCE(*vmf->pmd)))
-		return VM_FAULT_NOPAGE;
-	do {
-		ret = hp_compat_insert_page(vmf, page);
-	} while (ret == VM_FAULT_OOM && --tries);
-	return ret;
-}
-
 /*
  * Maps a present target page of the locked @folio by an entry of its own.
  * VM_FAULT_LOCKED leaves that to the core.
@@ -122,7 +105,8 @@ static vm_fault_t hp_map_single(struct hp_object *obj, struct vm_fault *vmf,
 				struct folio *folio)
 {
 	struct page *page = folio_page(folio, vmf->pgoff % HP_SUBS);
-	vm_fault_t ret;
+	unsigned int tries = HP_MAP_TRIES;
+	vm_fault_t ret = VM_FAULT_LOCKED;
 
 	/*
 	 * Nor must the core get a bad page: it would look for the page-cache
@@ -130,7 +114,14 @@ static vm_fault_t hp_map_single(struct hp_object *obj, struct vm_fault *vmf,
 	 */
 	if (unlikely(PageHWPoison(page)))
 		return VM_FAULT_HWPOISON;
-	ret = hp_map_entry(vmf, page);
+	if (HP_COMPAT_INSERT && !hp_map_has_marker(vmf)) {
+		/* With this lock another thread may have mapped all of it. */
+		if (pmd_trans_huge(READ_ONCE(*vmf->pmd)))
+			return VM_FAULT_NOPAGE;
+		do {
+			ret = hp_compat_insert_page(vmf, page);
+		} while (ret == VM_FAULT_OOM && --tries);
+	}
 	if (ret == VM_FAULT_LOCKED || ret == VM_FAULT_NOPAGE)
 		atomic64_inc(&obj->count.installs_single);
 	return ret;
@@ -156,19 +147,4 @@ vm_fault_t hp_map_page(struct hp_object *obj, struct vm_fault *vmf,
 	folio_unlock(folio);
 	folio_put(folio);
 	return ret;
-}
-
-/*
- * Maps a page that is no part of the object, in place of one that will never be
- * there. It takes no lock: nobody discards it.
- */
-vm_fault_t hp_map_blank(struct vm_fault *vmf, struct page *page)
-{
-	vm_fault_t ret = hp_map_entry(vmf, page);
-
-	if (ret != VM_FAULT_LOCKED)
-		return ret;
-	get_page(page);
-	vmf->page = page;
-	return 0;
 }

@@ -19,7 +19,6 @@ enum hp_mapped hp_how_mapped(struct mm_struct *mm, unsigned long addr);
 bool hp_map_suits_huge(struct vm_fault *vmf);
 vm_fault_t hp_map_huge(struct hp_object *obj, struct vm_fault *vmf,
 		       struct folio *folio);
-vm_fault_t hp_map_blank(struct vm_fault *vmf, struct page *page);
 vm_fault_t hp_map_page(struct hp_object *obj, struct vm_fault *vmf,
 		       struct folio *folio, bool complete);
 

@@ -10,6 +10,8 @@
 #include "object.h"
 
 void hp_mode_changed(struct hp_object *obj, enum hugepost_event_kind kind);
+void hp_disarm_locked(struct hp_object *obj);
 void hp_disarm_object(struct hp_object *obj);
+bool hp_process_exits(void);
 
 #endif /* HUGEPOST_MODE_H */

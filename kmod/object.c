@@ -36,6 +36,8 @@ struct hp_object *hp_object_alloc(void)
 	hp_waits_init(&obj->waits);
 
 	obj->owner = get_pid(task_tgid(current));
+	obj->mm = current->mm;
+	mmgrab(obj->mm);
 	obj->created = ktime_get_boottime_ns();
 	obj->mode_since = obj->created;
 	return obj;
@@ -46,10 +48,17 @@ static void hp_object_free(struct kref *ref)
 	struct hp_object *obj = container_of(ref, struct hp_object, ref);
 
 	put_pid(obj->owner);
-	if (obj->mm)
-		mmdrop(obj->mm);
+	mmdrop(obj->mm);
 	iput(obj->inode);
 	kfree(obj);
+}
+
+/* The process that sets an object up may be another than opened it. */
+void hp_object_set_mm(struct hp_object *obj)
+{
+	mmgrab(current->mm);
+	mmdrop(obj->mm);
+	obj->mm = current->mm;
 }
 
 void hp_object_get(struct hp_object *obj)

@@ -65,7 +65,7 @@ struct hp_object {
 	/* setup.c */
 	struct mutex setup_lock; /* guards the fields up to @mem */
 	u64 mapped;		/* bytes that mappings want, if nobody set it up */
-	struct mm_struct *mm;	/* of who set it up or mapped it first, grabbed */
+	struct mm_struct *mm;	/* of who opened, then of who set it up; grabbed */
 	struct hp_guest *guest;	/* guest.c; NULL: all processes are alike */
 	/* Set once, then constant; @ready is set last. */
 	bool ready;
@@ -98,6 +98,7 @@ struct hp_object {
 };
 
 struct hp_object *hp_object_alloc(void);
+void hp_object_set_mm(struct hp_object *obj);
 void hp_object_get(struct hp_object *obj);
 void hp_object_put(struct hp_object *obj);
 

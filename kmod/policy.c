@@ -9,6 +9,7 @@
  * Where an object was mapped last is a hint: it is compared and looked up, never
  * followed, and there is no lock.
  */
+#include <linux/err.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 
@@ -91,31 +92,36 @@ static struct folio *hp_policy_alloc_at(struct hp_object *obj,
 }
 
 /*
- * Allocates for a touch through @vma. With the mmap lock of that, another one is
- * not waited for: without it the toucher's own policy counts.
+ * Allocates for a touch: -ENOMEM, or -EAGAIN if the lock of the guest's mappings is
+ * to be waited for, which the fault's own lock must not be held for.
  */
 struct folio *hp_policy_alloc(struct hp_object *obj, unsigned long hidx,
-			      struct vm_area_struct *vma)
+			      const struct vm_fault *vmf)
 {
+	const unsigned int waits = FAULT_FLAG_ALLOW_RETRY |
+				   FAULT_FLAG_RETRY_NOWAIT | FAULT_FLAG_TRIED;
 	struct mm_struct *mm = obj->mm;
 	pgoff_t pgoff = hidx * HP_SUBS;
 	struct folio *folio;
 
-	if (hp_policy_none(obj))
-		return hp_folio_alloc(&obj->mem, NULL, 0);
-	if (vma->vm_mm == mm || READ_ONCE(obj->map_mm) != mm ||
-	    !mmget_not_zero(mm))
-		return hp_folio_alloc(&obj->mem, vma, vma->vm_start +
-				      ((pgoff - vma->vm_pgoff) << PAGE_SHIFT));
-	if (mmap_read_trylock(mm)) {
-		folio = hp_policy_alloc_at(obj, mm, pgoff);
-		mmap_read_unlock(mm);
-	} else {
+	if (hp_policy_none(obj)) {
 		folio = hp_folio_alloc(&obj->mem, NULL, 0);
+	} else if (vmf->vma->vm_mm == mm || READ_ONCE(obj->map_mm) != mm ||
+		   !mmget_not_zero(mm)) {
+		folio = hp_folio_alloc(&obj->mem, vmf->vma, vmf->address);
+	} else {
+		if (mmap_read_trylock(mm)) {
+			folio = hp_policy_alloc_at(obj, mm, pgoff);
+			mmap_read_unlock(mm);
+		} else if ((vmf->flags & waits) == FAULT_FLAG_ALLOW_RETRY) {
+			folio = ERR_PTR(-EAGAIN);
+		} else {
+			folio = hp_folio_alloc(&obj->mem, NULL, 0);
+		}
+		/* The last user's end must not come here, under an mmap lock. */
+		mmput_async(mm);
 	}
-	/* The last user's end must not come here, under an mmap lock. */
-	mmput_async(mm);
-	return folio;
+	return folio ?: ERR_PTR(-ENOMEM);
 }
 
 /*
@@ -132,9 +138,10 @@ struct folio *hp_policy_alloc_fill(struct hp_object *obj, unsigned long hidx,
 	if (READ_ONCE(obj->map_mm) != mm)
 		mm = current->mm;
 	if (!none && READ_ONCE(obj->map_mm) == mm && mmget_not_zero(mm)) {
-		mmap_read_lock(mm);
-		folio = hp_policy_alloc_at(obj, mm, hidx * HP_SUBS);
-		mmap_read_unlock(mm);
+		if (!mmap_read_lock_killable(mm)) {
+			folio = hp_policy_alloc_at(obj, mm, hidx * HP_SUBS);
+			mmap_read_unlock(mm);
+		}
 		mmput_async(mm);
 	} else if (!none || !*spare) {
 		folio = hp_folio_alloc(&obj->mem, NULL, 0);

@@ -14,7 +14,7 @@ struct vm_area_struct *hp_find_mapping(struct hp_object *obj,
 				       unsigned long addr);
 void hp_policy_note(struct hp_object *obj, struct vm_area_struct *vma);
 struct folio *hp_policy_alloc(struct hp_object *obj, unsigned long hidx,
-			      struct vm_area_struct *vma);
+			      const struct vm_fault *vmf);
 struct folio *hp_policy_alloc_fill(struct hp_object *obj, unsigned long hidx,
 				   struct folio **spare);
 

@@ -64,6 +64,16 @@ struct pid *hp_owner_get(struct hp_object *obj)
 	return pid;
 }
 
+bool hp_owner_is(struct hp_object *obj, struct pid *pid)
+{
+	bool ret;
+
+	spin_lock(&hp_owner_lock);
+	ret = obj->owner == pid;
+	spin_unlock(&hp_owner_lock);
+	return ret;
+}
+
 /* The owner's number where the reader is, 0 if it has none there. */
 pid_t hp_owner_nr(struct hp_object *obj)
 {

@@ -30,6 +30,7 @@ static inline void hp_tables_get(struct hp_object *obj)
 
 void hp_owner_set(struct hp_object *obj);
 struct pid *hp_owner_get(struct hp_object *obj);
+bool hp_owner_is(struct hp_object *obj, struct pid *pid);
 pid_t hp_owner_nr(struct hp_object *obj);
 
 #endif /* HUGEPOST_REGISTRY_H */

@@ -36,8 +36,6 @@ void hp_setup_free_tables(struct hp_object *obj)
 	hp_hostpages_free(obj);
 	kvfree(obj->channels);
 	obj->channels = NULL;
-	mem_cgroup_put(obj->mem.memcg);
-	obj->mem.memcg = NULL;
 }
 
 /* Allocates all host pages, or as many as there are memory for. */
@@ -81,6 +79,7 @@ static int hp_setup_stage(struct hp_object *obj)
 static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 {
 	const bool by_mapping = obj->mapped;
+	struct mem_cgroup *old;
 	unsigned int i;
 	int ret;
 
@@ -96,9 +95,11 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 		obj->mem.memcg = get_mem_cgroup_from_mm(current->mm);
 
 	ret = -ENOMEM;
+	old = set_active_memcg(obj->mem.memcg);
 	obj->chunks = kvcalloc(obj->nr_chunks, sizeof(*obj->chunks), HP_GFP);
 	obj->channels = kvcalloc(obj->nr_channels, sizeof(*obj->channels),
 				 HP_GFP);
+	set_active_memcg(old);
 	if (!obj->chunks || !obj->channels)
 		goto err_free;
 
@@ -119,8 +120,7 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 
 	if (!by_mapping) {
 		hp_owner_set(obj);
-		mmgrab(current->mm);
-		obj->mm = current->mm;
+		hp_object_set_mm(obj);
 	}
 	if (arg->flags & HUGEPOST_SETUP_OWNED)
 		obj->only = obj->mm;
@@ -132,6 +132,11 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 err_free:
 	hp_setup_free_memory(obj);
 	hp_setup_free_tables(obj);
+	/* Whoever mapped it pays for it in any case. */
+	if (!by_mapping) {
+		mem_cgroup_put(obj->mem.memcg);
+		obj->mem.memcg = NULL;
+	}
 	hp_reserve_refill();
 	return ret;
 }
@@ -146,10 +151,10 @@ static int hp_setup_unless_done(struct hp_object *obj,
 	lockdep_assert_held(&obj->setup_lock);
 	if (obj->ready || obj->mapped)
 		return -EBUSY;
-	obj->guest = guest;
+	WRITE_ONCE(obj->guest, guest);
 	ret = hp_setup_locked(obj, arg);
 	if (ret)
-		obj->guest = NULL;
+		WRITE_ONCE(obj->guest, NULL);
 	return ret;
 }
 
@@ -182,6 +187,8 @@ static int hp_setup(struct hp_object *obj, struct hp_ucmd *cmd)
 	arg->out_allocated = 0;
 	if (ret)
 		return ret;
+	if (hp_object_ready(obj) || READ_ONCE(obj->mapped))
+		return -EBUSY;
 	if (arg->flags & HUGEPOST_SETUP_OWNED) {
 		/* Takes the mmap lock, so not under setup_lock. */
 		guest = hp_guest_alloc(obj, true);
@@ -202,22 +209,24 @@ static int hp_setup(struct hp_object *obj, struct hp_ucmd *cmd)
 }
 
 /*
- * The first mapping of an object that nobody set up: the guest is its process's.
- * With the mmap lock held for writing.
+ * The first mapping of an object that nobody set up: the guest is its process's if
+ * that has opened it as well. Another one may be a back end, which got it from who
+ * knows whom. With the mmap lock held for writing.
  */
 static int hp_setup_by_mapping(struct hp_object *obj)
 {
-	struct hp_guest *guest;
+	struct hp_guest *guest = NULL;
 	int ret;
 
 	lockdep_assert_held(&obj->setup_lock);
-	guest = hp_guest_alloc(obj, false);
-	ret = guest ? hp_guest_watch_locked(guest) : -ENOMEM;
-	if (ret) /* A signal is no reason for mmap() to fail. */
-		return ret == -EINTR ? -ERESTARTNOINTR : ret;
-	obj->guest = guest;
-	mmgrab(current->mm);
-	obj->mm = current->mm;
+	if (obj->mm == current->mm) {
+		guest = hp_guest_alloc(obj, false);
+		ret = guest ? hp_guest_watch_locked(guest) : -ENOMEM;
+		if (ret) /* A signal is no reason for mmap() to fail. */
+			return ret == -EINTR ? -ERESTARTNOINTR : ret;
+	}
+	WRITE_ONCE(obj->guest, guest);
+	hp_object_set_mm(obj);
 	obj->mem.memcg = get_mem_cgroup_from_mm(current->mm);
 	hp_owner_set(obj);
 	return 0;

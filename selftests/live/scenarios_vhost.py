@@ -62,19 +62,22 @@ def stop_source_while_waiting(migration, backend):
     source = migration.source.process
 
     def waits():
+        if not waits_in_fault(backend.process.pid):
+            return False
         source.send_signal(signal.SIGSTOP)
         time.sleep(SETTLE)
         if waits_in_fault(backend.process.pid):
             return True
         source.send_signal(signal.SIGCONT)
-        time.sleep(SETTLE)
         return False
     wait_for("the back end to wait for a page", WAIT_TIMEOUT,
              migration.destination.process, waits)
 
 
-def crawl(test, source, destination):
-    """A migration in which only what is asked for comes quickly, after its switch."""
+def crawl(test, guest, source, destination):
+    """A migration in which only what is asked for comes quickly, after its switch, of
+    a guest that does nothing but use its device."""
+    guest.read_disk(source.qemu)
     migration = test.migration(source.qemu, destination.qemu, bandwidth=64 * MIB,
                                postcopy_bandwidth=CRAWL, capabilities=KINDS["preempt"])
     migration.start().wait_sent(32 * MIB)
@@ -104,7 +107,7 @@ def vhost_disk(test, version, kind):
 def vhost_kill_destination(test):
     """Nothing that becomes of a VMM ends a back end, which may serve others."""
     guest, source, destination = pair(test, version="10.0")
-    migration = crawl(test, source, destination)
+    migration = crawl(test, guest, source, destination)
     stop_source_while_waiting(migration, destination.disk)
     destination.qemu.kill()
     wait_for("the back end to go on", WAIT_TIMEOUT, destination.disk.process,
@@ -118,7 +121,7 @@ def vhost_kill_destination(test):
 def vhost_recover(test):
     """The line is cut while it waits."""
     guest, source, destination = pair(test, version="10.0")
-    migration = crawl(test, source, destination)
+    migration = crawl(test, guest, source, destination)
     stop_source_while_waiting(migration, destination.disk)
     destination.qemu.qmp.command("migrate-pause")
     migration.wait(destination.qemu, "postcopy-paused")
@@ -136,8 +139,8 @@ def vhost_recover(test):
 @scenario("SIGKILL of a back end in a postcopy: the guest arrives, without its disk")
 def vhost_kill_back_end(test):
     """QEMU ends the postcopy, and the object is not left armed."""
-    _, source, destination = pair(test, version="10.0")
-    migration = crawl(test, source, destination)
+    guest, source, destination = pair(test, version="10.0")
+    migration = crawl(test, guest, source, destination)
     destination.disk.kill()
     migration.limit(0)
     migration.finish()

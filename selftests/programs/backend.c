@@ -78,11 +78,15 @@ static void touch_waits(struct __test_metadata *_metadata,
 	EXPECT_FALSE(t->done);
 }
 
-/* Rule: the end of the VMM lets those go on who wait for a page. They get zeros. */
+/*
+ * Rule: the end of the VMM lets those go on who wait for a page. They get zeros, but
+ * for system calls: what the guest never had is not to be written anywhere.
+ */
 static void vmm_ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 		     int want)
 {
 	struct hp_toucher t, late;
+	int fd;
 
 	touch_waits(_metadata, self, &t, SUBS);
 	if (want == -SIGKILL)
@@ -92,6 +96,10 @@ static void vmm_ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 	EXPECT_EQ(peer_wait(&self->peer), want);
 	self->ended = true;
 	EXPECT_EQ(hp_toucher_end(&t), 0);
+	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(read(fd, self->mem + 3 * HP, TP), -1);
+	EXPECT_EQ(errno, EFAULT);
+	close(fd);
 	hp_toucher_start(&late, self->mem + 2 * HP, 1);
 	EXPECT_EQ(hp_toucher_end(&late), 1);
 	EXPECT_EQ(hp_stats(self->fd).out_mode, HUGEPOST_MODE_UNARMED);
@@ -231,6 +239,59 @@ TEST_F(vmm, has_no_memory_for_a_page_of_zeros)
 	no_memory(_metadata, self, SUBS);
 }
 
+/* Rule: so it is if the VMM is gone already, but its cgroup is as full as before. */
+TEST_F(vmm, is_gone_and_has_no_memory)
+{
+	ASSERT_EQ(limit_to_room(VMM_CGROUP, 64 * TP), 0);
+	close(self->peer.sock);
+	EXPECT_EQ(peer_wait(&self->peer), 0);
+	self->ended = true;
+	EXPECT_EQ(hp_touch(self->mem + HP, 5), 0);
+	EXPECT_EQ(hp_touch(self->mem + 2 * HP, 5), 0);
+}
+
+/* Rule: nothing changes for a guest if another process cannot set its object up. */
+TEST_F(vmm, is_not_replaced)
+{
+	struct hp_toucher t;
+
+	ASSERT_EQ(peer_call(&self->peer, PEER_ARM, 0, 0), 0);
+	touch_waits(_metadata, self, &t, SUBS);
+	EXPECT_EQ(hp_setup(self->fd, HP, 1, HUGEPOST_SETUP_OWNED), -EBUSY);
+	EXPECT_EQ(hp_setup(self->fd, HP, 1, 0), -EBUSY);
+	EXPECT_EQ(hp_stats(self->fd).out_mode, HUGEPOST_MODE_ARMED);
+	EXPECT_FALSE(t.done);
+	ASSERT_EQ(peer_call(&self->peer, PEER_FILL, SUBS, 1), 0);
+	EXPECT_EQ(hp_toucher_end(&t), hp_pattern(SUBS, 1, 0));
+}
+
+/*
+ * Rule: who was given a descriptor and is the first to map it is no VMM, and is not
+ * made to end for one.
+ */
+TEST(first_to_map)
+{
+	struct peer peer = {};
+	char *mem;
+	int fd;
+
+	ASSERT_EQ(peer_start(&peer), 0);
+	peer_ask(&peer, PEER_OPEN, 0, 0);
+	fd = receive_fd(peer.sock);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(peer_answer(&peer), 0);
+	mem = hp_map(fd, 0, PAGES * HP);
+	ASSERT_NE(mem, MAP_FAILED);
+	mem[0] = 1;
+	/* All are alike: without a handler none of them waits, this one nor the other. */
+	ASSERT_EQ(peer_call(&peer, PEER_ARM, 0, 0), 0);
+	ASSERT_EQ(peer_call(&peer, PEER_LOSE, 0, 0), 0);
+	EXPECT_EQ(hp_touch(mem + HP, 1), SIGBUS);
+	peer_end(&peer);
+	munmap(mem, PAGES * HP);
+	close(fd);
+}
+
 /* Rule: what the guest of an owned object never had costs nothing after its end. */
 TEST_F(vmm, is_gone_and_needs_no_memory)
 {
@@ -296,7 +357,7 @@ TEST_F(vmm, has_threads)
 	ASSERT_EQ(hp_read_event(efd, &event), 0);
 	EXPECT_EQ(event.offset, 2 * HP);
 	EXPECT_EQ(event.tid, 0);
-	EXPECT_EQ(event.address, (uintptr_t)self->mem + 2 * HP);
+	EXPECT_EQ(event.address, 0); /* nor where that has it mapped */
 	EXPECT_EQ(hp_disarm(self->fd), 0);
 	EXPECT_EQ(hp_toucher_end(&t), 0);
 	close(efd);

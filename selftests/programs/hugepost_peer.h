@@ -30,6 +30,7 @@ enum peer_op {
 	PEER_NEW,			/* makes and maps an object of its own */
 	PEER_GIVE,			/* the same, with flags, and passes it on */
 	PEER_MAP,			/* the same, made by mapping it */
+	PEER_OPEN,			/* passes a descriptor on that it has just opened */
 	PEER_LOSE,			/* closes the descriptor of events */
 	PEER_DISARM,
 	PEER_EXEC,			/* becomes another program, with the object */
@@ -190,6 +191,9 @@ static inline int64_t peer_do(struct peer_state *p, int sock,
 		return peer_give(p, sock, hp_new(PAGES * HP, 1, c->version));
 	case PEER_MAP:
 		return peer_give(p, sock, hp_open());
+	case PEER_OPEN:
+		p->fd = hp_open();
+		return send_fd(sock, p->fd);
 	case PEER_LOSE:
 		return close(p->efd) ? -errno : 0;
 	case PEER_DISARM:

@@ -572,9 +572,9 @@ enum {
  * @kind: HUGEPOST_EVENT_MISSING
  * @access: HUGEPOST_ACCESS_* flags of the first touch
  * @offset: offset of the missing target page in the object
- * @address: address that was touched, in the toucher's address space
- * @tid: thread id of the toucher, as seen in its own PID namespace, if it is of
- *	the process that set the object up; else 0
+ * @address: address that was touched
+ * @tid: thread id of the toucher, as seen in its own PID namespace; this and the
+ *	address are 0 unless it is of the process that set the object up
  * @__reserved: 0
  *
  * One event is queued for a target page, however many touch it, until it is

@@ -434,17 +434,18 @@ void hps_vhost_in(struct hps_vhost *v, const void *data, size_t len, struct hps_
 }
 
 /*
- * A postcopy that has come to its end has no use for the back end any more: that it
- * is gone must not keep the program from ending it.
+ * A postcopy whose back end is gone comes to its end without: its source is stopped
+ * already, and the guest is better off without a device, which may come back, than
+ * lost.
  */
 bool hps_vhost_gone(struct hps_vhost *v, struct hps_vhost_reply *out)
 {
-	if (v->expect != HPS_EXPECT_END || v->request != POSTCOPY_END)
+	if (v->expect != HPS_EXPECT_END)
 		return false;
 	v->expect = HPS_EXPECT_ANY;
 	v->stale = 0;
 	v->spare = false;
-	put_number(out, POSTCOPY_END, VERSION | REPLY, 0);
+	put_number(out, v->request, VERSION | REPLY, 0);
 	return true;
 }
 
