@@ -293,7 +293,7 @@ static void close_all(unsigned int first, unsigned int last)
 		if (hps_uffd_known((int)fd))
 			hps_uffd_close((int)fd);
 		if (hps_vhost_known((int)fd))
-			hps_vhost_close((int)fd);
+			hps_vhost_replaced((int)fd);
 	}
 }
 
@@ -316,7 +316,7 @@ static int duplicated(int old, int new)
 	}
 	if (has_back_end() && new >= 0 && new != old) {
 		if (hps_vhost_known(new))
-			hps_vhost_close(new);
+			hps_vhost_replaced(new);
 		if (hps_vhost_known(old))
 			hps_vhost_dup(old, new);
 	}

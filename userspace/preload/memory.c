@@ -7,6 +7,7 @@
  * objects. Of memory that is no object it would get old bytes instead: a guest that
  * has such is not to be migrated so, and that is known before its source stops.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,8 +33,15 @@ static bool begins_with(const char *s, const char *start)
 /* May a shared mapping of that file be memory of a guest? */
 static bool is_memory(const char *path)
 {
-	if (begins_with(path, "/memfd:"))
-		return !begins_with(path, "/memfd:vhost");
+	static const char *const others[] = {
+		"/memfd:vhost", "/memfd:tcg-jit", "/memfd:displaysurface",
+		"/memfd:virtio-gpu", "/SYSV",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (begins_with(path, others[i]))
+			return false;
 	if (begins_with(path, "/dev/"))
 		return begins_with(path, "/dev/shm/") || begins_with(path, "/dev/hugepages") ||
 		       begins_with(path, "/dev/dax") || begins_with(path, "/dev/pmem");
@@ -49,19 +57,24 @@ bool hps_memory_is_shared(void)
 	FILE *f;
 
 	f = fopen("/proc/self/maps", "re");
-	while (f && !found && fgets(line, sizeof(line), f)) {
+	if (!f) {
+		hps_log(HPS_ERROR,
+			"no postcopy with a vhost-user back end: /proc/self/maps does not tell what memory there is: %s",
+			strerror(errno));
+		return true;
+	}
+	while (!found && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = 0;
 		path = 0;
 		if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %n", &start, &end, perms, &path) != 3 ||
 		    !path || perms[1] != 'w' || perms[3] != 's' || end - start < SMALLEST ||
-		    !is_memory(line + path))
+		    !is_memory(line + path) || hps_is_mapped((void *)start, end - start))
 			continue;
 		found = true;
 		hps_log(HPS_ERROR,
 			"no postcopy with a vhost-user back end: %lu MiB of shared memory are no object of hugepost (%s); put all memory of the guest on hugepost",
 			(end - start) >> 20, line + path);
 	}
-	if (f)
-		fclose(f);
+	fclose(f);
 	return found;
 }

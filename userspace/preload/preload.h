@@ -221,6 +221,8 @@ struct hps_uffd {
 
 extern const unsigned int hps_uffd_max;
 bool hps_uffd_known(int fd);
+/* Is there a virtual userfaultfd? */
+bool hps_uffd_any(void);
 int hps_uffd_create(int fd, int flags);
 int hps_uffd_ioctl(int fd, unsigned long request, void *arg);
 ssize_t hps_uffd_fd_read(int fd, void *buf, size_t len);
@@ -266,6 +268,7 @@ ssize_t hps_vhost_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t hps_vhost_recvmsg(int fd, struct msghdr *msg, int flags);
 bool hps_vhost_is_silent(int fd);
 bool hps_vhost_close(int fd);
+void hps_vhost_replaced(int fd);
 void hps_vhost_quiet(void);
 void hps_vhost_dup(int old, int new);
 void hps_vhost_forked(void);

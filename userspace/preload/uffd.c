@@ -30,6 +30,16 @@ bool hps_uffd_known(int fd)
 	       atomic_load_explicit(&slots[fd], memory_order_relaxed);
 }
 
+bool hps_uffd_any(void)
+{
+	unsigned int fd;
+
+	for (fd = 0; fd < top_slot; fd++)
+		if (hps_uffd_known((int)fd))
+			return true;
+	return false;
+}
+
 static struct hps_uffd *uffd_get(int fd)
 {
 	struct hps_uffd *uffd;

@@ -83,8 +83,10 @@ static void connection_put(struct connection *c)
 	if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
 	hps_vhost_free(&c->state);
-	if (c->advise >= 0)
+	if (c->advise >= 0) {
+		hps_vhost_replaced(c->advise);
 		hps_real()->close(c->advise);
+	}
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->read_lock);
 	free(c);
@@ -153,22 +155,51 @@ static void forget(int fd)
 	connection_put(c);
 }
 
+/* With hps_lock: @fd is no silent descriptor any more. */
+static bool unsilence(int fd)
+{
+	bool was = silent[fd];
+
+	silent[fd] = false;
+	if (was)
+		atomic_fetch_sub(&hps_vhost_active, 1);
+	return was;
+}
+
+/* @fd is another descriptor now, or none. */
+void hps_vhost_replaced(int fd)
+{
+	if (getpid() != hps_pid)
+		return;
+	forget(fd);
+	hps_enter();
+	unsilence(fd);
+	if (closed[fd]) {
+		closed[fd] = false;
+		atomic_fetch_sub(&hps_vhost_active, 1);
+	}
+	hps_leave();
+}
+
 /* The program is about to close @fd. True: not really, as it may poll it still. */
 bool hps_vhost_close(int fd)
 {
+	bool later;
+
 	if (getpid() != hps_pid)
 		return false;
 	forget(fd);
-	if (!silent[fd])
-		return false;
 	hps_enter();
-	silent[fd] = false;
-	closed[fd] = true;
+	later = unsilence(fd) && hps_uffd_any();
+	if (later) {
+		closed[fd] = true;
+		atomic_fetch_add(&hps_vhost_active, 1);
+	}
 	hps_leave();
-	return true;
+	return later;
 }
 
-/* The program has closed its userfaultfd: it polls no silent descriptor any more. */
+/* The program has closed a userfaultfd: it polls no silent descriptor any more. */
 void hps_vhost_quiet(void)
 {
 	unsigned int fd;
@@ -284,48 +315,98 @@ static const void *gather(const struct msghdr *msg, size_t *len, uint8_t *room)
 	return room;
 }
 
+/* Is all that a message of the program shows to the back end memory of objects? */
+static bool is_fit(const struct hps_vhost *v, const void *data, size_t len)
+{
+	struct hps_vhost_region regions[8];
+	unsigned int i, nr = hps_vhost_regions(v, data, len, regions);
+
+	for (i = 0; i < nr; i++) {
+		if (hps_is_mapped((const void *)(uintptr_t)regions[i].addr, regions[i].size))
+			continue;
+		hps_log(HPS_ERROR,
+			"vhost-user: memory at %#llx is no object of hugepost: the device gets none of it in a postcopy",
+			(unsigned long long)regions[i].addr);
+		return false;
+	}
+	return true;
+}
+
+/* A postcopy is to come: may the back end take part in it? */
+static bool is_refused(void)
+{
+	if (hps_settings.vhost == HPS_VHOST_OFF) {
+		hps_log(HPS_ERROR, "no postcopy with a vhost-user back end: HUGEPOST_VHOST is off");
+		return true;
+	}
+	return hps_memory_is_shared();
+}
+
+/*
+ * The back end is gone: whoever reads the reply is told. After any other error half a
+ * message may be on its way: the connection is of no use.
+ */
+static int send_failed(int fd, int ret)
+{
+	if (ret == -EPIPE || ret == -ECONNRESET || ret == -ENOTCONN)
+		return 0;
+	hps_log(HPS_ERROR, "vhost-user %d: cannot be written: %s", fd, strerror(-ret));
+	shutdown(fd, SHUT_RDWR);
+	return ret;
+}
+
+/* Another reply is to be on its way. With the connection's lock. */
+static void send_spare(struct connection *c, int fd)
+{
+	struct hps_vhost_reply out;
+
+	if (!hps_vhost_ask_spare(&c->state))
+		return;
+	hps_vhost_ping(&out);
+	if (send_all(fd, NULL, &out))
+		hps_vhost_unsent(&c->state);
+}
+
 static ssize_t send_adapted(struct connection *c, int fd, const struct msghdr *msg, int flags)
 {
 	enum hps_vhost_verdict verdict = HPS_VHOST_PASS;
-	uint8_t room[HPS_VHOST_MAX];
 	struct hps_vhost_reply out = { .len = 0 };
-	bool advise, refuse = false;
+	uint8_t room[HPS_VHOST_MAX];
 	const void *data;
+	bool refuse;
 	size_t len;
 	int ret = 0;
 
 	data = gather(msg, &len, room);
-	advise = data && hps_vhost_is_advise(data, len);
-	/* A postcopy of other memory is the back end's own. */
-	if (advise && !hps_memory_is_mapped())
-		return hps_real()->sendmsg(fd, msg, flags);
-	if (advise)
-		refuse = hps_settings.vhost == HPS_VHOST_OFF || hps_memory_is_shared();
-
 	pthread_mutex_lock(&c->lock);
-	if (data)
+	if (!data) {
+		hps_vhost_give_up(&c->state);
+	} else if (hps_vhost_is_advise(data, len) && !hps_memory_is_mapped()) {
+		/* A postcopy of other memory is the back end's own, if it offers that. */
+		if (c->state.unoffered)
+			verdict = hps_vhost_out(&c->state, data, len, true, &out);
+	} else {
+		refuse = hps_vhost_is_advise(data, len) ? is_refused() :
+							  !is_fit(&c->state, data, len);
 		verdict = hps_vhost_out(&c->state, data, len, refuse, &out);
-	else
-		c->state.lost = true;
-	if (verdict == HPS_VHOST_SEND)
+	}
+	if (verdict == HPS_VHOST_SEND || verdict == HPS_VHOST_SEND_PING)
 		ret = send_all(fd, msg, &out);
-	else if (verdict == HPS_VHOST_SWALLOW && out.len)
-		ret = send_all(fd, NULL, &out);
-	/* Where there is no other way to tell of the order, GET_FEATURES follows. */
-	if (!ret && verdict == HPS_VHOST_SEND && c->state.expect == HPS_EXPECT_TABLE &&
-	    !c->state.acks) {
+	/* Where there is no other way to tell of the order. */
+	if (!ret && verdict == HPS_VHOST_SEND_PING) {
 		hps_vhost_ping(&out);
 		ret = send_all(fd, NULL, &out);
 	}
-	/* Whoever reads the reply is told that the back end is gone. */
-	if (ret && c->state.expect == HPS_EXPECT_END)
-		ret = 0;
+	if (ret)
+		ret = send_failed(fd, ret);
+	else if (verdict == HPS_VHOST_SWALLOW)
+		send_spare(c, fd);
 	pthread_mutex_unlock(&c->lock);
 
 	if (verdict == HPS_VHOST_PASS)
 		return hps_real()->sendmsg(fd, msg, flags);
 	hps_debug("vhost-user %d: a message of %zu bytes: %s", fd, len,
-		  verdict == HPS_VHOST_SEND ? "another one was sent" : "not sent");
+		  verdict == HPS_VHOST_SWALLOW ? "not sent" : "another one was sent");
 	if (!ret)
 		return (ssize_t)len;
 	errno = -ret;
@@ -343,8 +424,6 @@ ssize_t hps_vhost_sendmsg(int fd, const struct msghdr *msg, int flags)
 	if (!c)
 		return hps_real()->sendmsg(fd, msg, flags);
 	ret = send_adapted(c, fd, msg, flags);
-	if (c->state.lost && !c->state.stale)
-		forget(fd);
 	connection_put(c);
 	return ret;
 }
@@ -406,7 +485,7 @@ static int read_message(struct connection *c, int fd, int flags)
 		if (n <= 0) {
 			ret = n ? -errno : -ENODATA;
 			pthread_mutex_lock(&c->lock);
-			c->in_pos = 0;
+			c->in_pos = c->in.len = 0;
 			if (hps_vhost_gone(&c->state, &c->in))
 				ret = 1;
 			pthread_mutex_unlock(&c->lock);
@@ -419,6 +498,7 @@ static int read_message(struct connection *c, int fd, int flags)
 
 	pthread_mutex_lock(&c->lock);
 	hps_vhost_in(&c->state, c->raw, c->raw_len, &c->in, &advise);
+	send_spare(c, fd);
 	pthread_mutex_unlock(&c->lock);
 	c->raw_len = 0;
 	c->in_pos = 0;
@@ -436,24 +516,23 @@ static int read_message(struct connection *c, int fd, int flags)
 /* What went to the program unchanged. */
 static void passed(struct connection *c, int fd, const struct msghdr *msg, ssize_t n)
 {
-	struct hps_vhost_reply out;
-	bool ask;
+	size_t i, part, left = n > 0 ? (size_t)n : 0;
+	int err = errno;
+	bool confirmed;
 
-	if (n <= 0 || !msg->msg_iovlen || (size_t)n > msg->msg_iov[0].iov_len)
-		return;
 	pthread_mutex_lock(&c->lock);
-	if (!c->state.confirmed) {
-		c->state.confirmed = hps_vhost_is_begun(msg->msg_iov[0].iov_base, (size_t)n);
-		c->state.lost = !c->state.confirmed;
-		if (c->state.confirmed)
-			hps_log(HPS_INFO, "vhost-user %d: a back end", fd);
+	confirmed = c->state.confirmed;
+	for (i = 0; i < msg->msg_iovlen && left; i++) {
+		part = left < msg->msg_iov[i].iov_len ? left : msg->msg_iov[i].iov_len;
+		hps_vhost_passed(&c->state, msg->msg_iov[i].iov_base, part);
+		left -= part;
 	}
-	ask = hps_vhost_passed(&c->state, msg->msg_iov[0].iov_base, (size_t)n);
-	if (ask) {
-		hps_vhost_ping(&out);
-		send_all(fd, NULL, &out);
-	}
+	if (!confirmed && c->state.confirmed)
+		hps_log(HPS_INFO, "vhost-user %d: a back end", fd);
+	if (n > 0)
+		send_spare(c, fd);
 	pthread_mutex_unlock(&c->lock);
+	errno = err;
 }
 
 static ssize_t receive_adapted(struct connection *c, int fd, struct msghdr *msg, int flags)

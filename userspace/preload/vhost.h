@@ -29,14 +29,17 @@ enum hps_vhost_mode {
 	HPS_VHOST_OFF,		/* nobody's: QEMU is to refuse the migration */
 };
 
-/* What the next message of the back end is. */
-enum hps_vhost_expect {
-	HPS_EXPECT_ANY,		/* one for the program, or none */
-	HPS_EXPECT_PROTOCOL,	/* the features of its protocol */
-	HPS_EXPECT_ADVISE,	/* stands for the reply to POSTCOPY_ADVISE, */
-	HPS_EXPECT_END,		/* to LISTEN or END, */
-	HPS_EXPECT_TABLE,	/* or to a table of memory */
-	HPS_EXPECT_REFUSAL,	/* for a reply to ADVISE that QEMU takes for an error */
+/* What a message of the back end that is to come is for. */
+enum hps_vhost_kind {
+	HPS_VHOST_PROGRAM,	/* the program, as it is */
+	HPS_VHOST_PROTOCOL,	/* it, with PAGEFAULT among the features */
+	HPS_VHOST_DROP,		/* nobody: GET_FEATURES was the library's */
+	HPS_VHOST_SPARE,	/* a device that asks for no table */
+	HPS_VHOST_ADVISE,	/* it stands for the reply to POSTCOPY_ADVISE, */
+	HPS_VHOST_REFUSAL,	/* for one that QEMU takes for an error, */
+	HPS_VHOST_DONE,		/* for the reply to LISTEN or END, */
+	HPS_VHOST_TABLE,	/* or for that to a table of memory, */
+	HPS_VHOST_NO_TABLE,	/* or for an error */
 };
 
 struct hps_vhost_reply {
@@ -44,21 +47,32 @@ struct hps_vhost_reply {
 	uint8_t bytes[HPS_VHOST_MAX];
 };
 
+struct hps_vhost_pending {
+	enum hps_vhost_kind kind;
+	uint32_t request;
+	unsigned int table;	/* which of the tables it stands for */
+	bool acks;		/* it is an acknowledgement, not GET_FEATURES' */
+};
+
+#define HPS_VHOST_PENDING	32
+
 /* A connection, as its messages tell of it. All zeros at its beginning. */
 struct hps_vhost {
 	enum hps_vhost_mode mode;
 	bool lost;		/* not understood: all goes through untouched */
 	bool confirmed;		/* the first reply was that of a back end */
-	bool acks;		/* REPLY_ACK is agreed upon */
+	bool acks;		/* REPLY_ACK is agreed upon, */
+	bool log_shmfd;		/* and this */
 	bool unoffered;		/* the back end does not offer PAGEFAULT */
 	unsigned int advised;	/* devices that were told of a postcopy */
-	bool listening;		/* from LISTEN to the last device's END */
-	enum hps_vhost_expect expect;
-	uint32_t request;	/* whose reply that is */
-	unsigned int stale;	/* replies to come before it that nobody asked for */
-	bool spare;		/* one to come for a device that asks for no table */
-	bool awaited;		/* the program waits for a reply of its own */
-	size_t passing;		/* bytes of that reply which are still to pass */
+	bool listening;		/* from the first device's LISTEN to the first END */
+	/* What is to come, in its order. */
+	struct hps_vhost_pending pending[HPS_VHOST_PENDING];
+	unsigned int nr_pending;
+	/* Of the message that passes to the program: its header, and bytes to come. */
+	uint8_t header[HPS_VHOST_HEADER];
+	size_t header_len;
+	size_t passing;
 	/* What was answered since the table of memory last began. */
 	struct hps_vhost_reply *tables;
 	unsigned int nr_tables;
@@ -66,22 +80,35 @@ struct hps_vhost {
 	bool table_ended;
 };
 
+struct hps_vhost_region {
+	uint64_t addr;		/* where the program has it */
+	uint64_t size;
+};
+
 /* What becomes of a message of the program. */
 enum hps_vhost_verdict {
 	HPS_VHOST_PASS,		/* it goes on as it is */
 	HPS_VHOST_SEND,		/* out->bytes go in its place, with its descriptors */
-	HPS_VHOST_SWALLOW,	/* nothing goes, but GET_FEATURES if out->len is not 0 */
+	HPS_VHOST_SEND_PING,	/* the same, and then GET_FEATURES */
+	HPS_VHOST_SWALLOW,	/* nothing goes */
 };
 
 /* Is it the message by which a connection begins? */
 bool hps_vhost_begins(const void *data, size_t len);
-/* Is it the header of the reply to that? */
-bool hps_vhost_is_begun(const void *data, size_t len);
 /* Does the message tell of a postcopy to come? */
 bool hps_vhost_is_advise(const void *data, size_t len);
+/* Regions of a message about memory that is adapted, at most 8; 0 of all others. */
+unsigned int hps_vhost_regions(const struct hps_vhost *v, const void *data, size_t len,
+			       struct hps_vhost_region regions[8]);
 /* A whole message of the program. @refuse: the memory is not fit for a postcopy. */
 enum hps_vhost_verdict hps_vhost_out(struct hps_vhost *v, const void *data, size_t len, bool refuse,
 				     struct hps_vhost_reply *out);
+/* A message is not understood: it goes through, and so does all that follows. */
+void hps_vhost_give_up(struct hps_vhost *v);
+/* True: GET_FEATURES is to be sent, for a device that may wait without having asked. */
+bool hps_vhost_ask_spare(struct hps_vhost *v);
+/* It could not be sent. */
+void hps_vhost_unsent(struct hps_vhost *v);
 /* Does the library have to read the back end's next message itself? */
 bool hps_vhost_reads(const struct hps_vhost *v);
 /* Bytes that a message has of which @len are there, up to HPS_VHOST_MAX. */
@@ -94,8 +121,8 @@ void hps_vhost_in(struct hps_vhost *v, const void *data, size_t len, struct hps_
 		  bool *advise);
 /* The back end is gone. True: @out is what the program gets in place of that. */
 bool hps_vhost_gone(struct hps_vhost *v, struct hps_vhost_reply *out);
-/* Bytes that passed to the program. True: a spare reply is to be asked for again. */
-bool hps_vhost_passed(struct hps_vhost *v, const void *data, size_t len);
+/* Bytes that passed to the program. */
+void hps_vhost_passed(struct hps_vhost *v, const void *data, size_t len);
 /* GET_FEATURES. */
 void hps_vhost_ping(struct hps_vhost_reply *out);
 void hps_vhost_free(struct hps_vhost *v);

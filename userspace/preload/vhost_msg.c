@@ -3,12 +3,13 @@
  * libhugepost-preload: messages of vhost-user, as docs/interop/vhost-user of QEMU has
  * them, and what a postcopy of hugepost makes of them.
  *
- * QEMU and a back end take turns: a request that has a reply is followed by none
- * before that is there. But for the tables of memory: QEMU writes one for a
- * connection, and waits for a reply for each of its devices (versions 2.12 to 11).
- * For such a connection there is always one reply of the back end on its way, the
- * "spare" one, which becomes the table again for a device that waits without having
- * asked.
+ * A back end answers in the order in which it is asked. So what each of its messages
+ * is for stands in a queue.
+ *
+ * Of the tables of memory QEMU writes one for a connection, and waits for a reply for
+ * each of its devices (versions 2.12 to 11). While a connection with several devices
+ * has a postcopy, there is always one reply of the back end on its way, the "spare"
+ * one, which becomes the table again for a device that waits without having asked.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ enum {
 	GET_SHARED_OBJECT = 41,
 	SET_DEVICE_STATE_FD = 42,
 	CHECK_DEVICE_STATE = 43,
+	GET_SHMEM_CONFIG = 44,
 };
 
 #define VERSION			1u
@@ -44,6 +46,7 @@ enum {
 #define REPLY			4u
 #define NEED_REPLY		8u
 
+#define F_LOG_SHMFD		(1ULL << 1)
 #define F_REPLY_ACK		(1ULL << 3)
 #define F_PAGEFAULT		(1ULL << 8)
 
@@ -125,16 +128,6 @@ static bool is_number(const struct header *h, uint32_t request)
 	       h->size == sizeof(uint64_t);
 }
 
-bool hps_vhost_is_begun(const void *data, size_t len)
-{
-	struct header h;
-
-	if (len < sizeof(h))
-		return false;
-	h = header_of(data);
-	return is_number(&h, GET_FEATURES);
-}
-
 void hps_vhost_free(struct hps_vhost *v)
 {
 	free(v->tables);
@@ -142,29 +135,76 @@ void hps_vhost_free(struct hps_vhost *v)
 	v->nr_tables = 0;
 }
 
-/* What is not understood goes through, and so does all that follows. */
+static struct hps_vhost_pending *pend(struct hps_vhost *v, enum hps_vhost_kind kind,
+				      uint32_t request)
+{
+	struct hps_vhost_pending *p;
+
+	if (v->nr_pending == HPS_VHOST_PENDING)
+		return NULL;
+	p = &v->pending[v->nr_pending++];
+	*p = (struct hps_vhost_pending){ .kind = kind, .request = request };
+	return p;
+}
+
+static void pop(struct hps_vhost *v)
+{
+	v->nr_pending--;
+	memmove(v->pending, v->pending + 1, v->nr_pending * sizeof(v->pending[0]));
+}
+
+void hps_vhost_give_up(struct hps_vhost *v)
+{
+	unsigned int i;
+
+	v->lost = true;
+	v->listening = false;
+	for (i = 0; i < v->nr_pending; i++)
+		if (v->pending[i].kind == HPS_VHOST_SPARE)
+			v->pending[i].kind = HPS_VHOST_DROP;
+}
+
 static enum hps_vhost_verdict give_up(struct hps_vhost *v)
 {
-	v->lost = true;
-	v->expect = HPS_EXPECT_ANY;
+	hps_vhost_give_up(v);
 	return HPS_VHOST_PASS;
 }
 
-/* A spare reply that nobody is going to ask for. */
+/* Another request follows: nobody is going to wait for the spare reply. */
 static void drop_spare(struct hps_vhost *v)
 {
-	if (v->spare)
-		v->stale++;
-	v->spare = false;
+	unsigned int i;
+
+	for (i = 0; i < v->nr_pending; i++)
+		if (v->pending[i].kind == HPS_VHOST_SPARE)
+			v->pending[i].kind = HPS_VHOST_DROP;
 }
 
-static enum hps_vhost_verdict ask(struct hps_vhost *v, enum hps_vhost_expect expect,
-				  uint32_t request, struct hps_vhost_reply *out)
+bool hps_vhost_ask_spare(struct hps_vhost *v)
+{
+	unsigned int i;
+
+	if (v->lost || !v->listening || v->advised < 2 || !v->table_ended || !v->nr_tables)
+		return false;
+	/* The program waits for a reply of its own, or there is one. */
+	for (i = 0; i < v->nr_pending; i++)
+		if (v->pending[i].kind != HPS_VHOST_DROP)
+			return false;
+	return pend(v, HPS_VHOST_SPARE, GET_FEATURES);
+}
+
+void hps_vhost_unsent(struct hps_vhost *v)
+{
+	if (v->nr_pending)
+		v->nr_pending--;
+}
+
+static enum hps_vhost_verdict ask(struct hps_vhost *v, enum hps_vhost_kind kind, uint32_t request,
+				  struct hps_vhost_reply *out)
 {
 	drop_spare(v);
-	v->awaited = false;
-	v->expect = expect;
-	v->request = request;
+	if (!pend(v, kind, request))
+		return give_up(v);
 	hps_vhost_ping(out);
 	return HPS_VHOST_SEND;
 }
@@ -174,6 +214,7 @@ static enum hps_vhost_verdict table(struct hps_vhost *v, const void *data, size_
 				    struct hps_vhost_reply *out)
 {
 	struct header h = header_of(data);
+	struct hps_vhost_pending *p;
 	struct hps_vhost_reply *tables;
 
 	if (v->table_ended || h.request == SET_MEM_TABLE)
@@ -186,35 +227,23 @@ static enum hps_vhost_verdict table(struct hps_vhost *v, const void *data, size_
 	if (!tables)
 		return give_up(v);
 	v->tables = tables;
+	drop_spare(v);
+	p = pend(v, HPS_VHOST_TABLE, h.request);
+	if (!p)
+		return give_up(v);
+	p->acks = v->acks;
+	p->table = v->nr_tables;
 	copy(&tables[v->nr_tables], data, len);
 	h.flags = VERSION | REPLY;
 	memcpy(tables[v->nr_tables].bytes, &h, sizeof(h));
 	v->nr_tables++;
 
-	drop_spare(v);
-	v->awaited = false;
-	v->expect = HPS_EXPECT_TABLE;
-	v->request = h.request;
 	copy(out, data, len);
-	if (v->acks) {
-		h.flags = VERSION | NEED_REPLY;
-		memcpy(out->bytes, &h, sizeof(h));
-	}
+	if (!v->acks)
+		return HPS_VHOST_SEND_PING;
+	h.flags = VERSION | NEED_REPLY;
+	memcpy(out->bytes, &h, sizeof(h));
 	return HPS_VHOST_SEND;
-}
-
-/* QEMU has heard where the back end has its memory: that was not the back end. */
-static enum hps_vhost_verdict acknowledged(struct hps_vhost *v, struct hps_vhost_reply *out)
-{
-	v->table_ended = true;
-	v->next_table = 0;
-	v->awaited = false;
-	out->len = 0;
-	if (v->advised > 1 && v->nr_tables && !v->spare) {
-		v->spare = true;
-		hps_vhost_ping(out);
-	}
-	return HPS_VHOST_SWALLOW;
 }
 
 static bool is_table(const struct header *h, const void *data)
@@ -227,24 +256,46 @@ static bool is_table(const struct header *h, const void *data)
 	return nr && nr <= REGIONS_MAX && h->size == 2 * sizeof(nr) + nr * REGION;
 }
 
-/* A message about memory while the guest's is not there yet. */
-static enum hps_vhost_verdict memory(struct hps_vhost *v, const struct header *h,
-				     const void *data, size_t len, struct hps_vhost_reply *out)
+static bool is_region(const struct header *h)
 {
-	if (h->size == sizeof(uint64_t))
-		return acknowledged(v, out);
-	if (h->request == SET_MEM_TABLE && is_table(h, data))
-		return table(v, data, len, out);
-	if (h->request == ADD_MEM_REG && h->size == sizeof(uint64_t) + REGION)
-		return table(v, data, len, out);
-	return HPS_VHOST_PASS;
+	return h->request == ADD_MEM_REG && h->size == sizeof(uint64_t) + REGION;
 }
 
-static bool has_reply(const struct header *h)
+/* Is it about memory that is not there yet? With NEED_REPLY it is not. */
+static bool is_adapted(const struct hps_vhost *v, const struct header *h)
+{
+	return v->listening && !(h->flags & NEED_REPLY) &&
+	       (h->request == NONE || h->request == SET_MEM_TABLE || h->request == ADD_MEM_REG ||
+		h->request == REM_MEM_REG);
+}
+
+unsigned int hps_vhost_regions(const struct hps_vhost *v, const void *data, size_t len,
+			       struct hps_vhost_region regions[REGIONS_MAX])
+{
+	const uint8_t *at = (const uint8_t *)data + HPS_VHOST_HEADER + sizeof(uint64_t);
+	unsigned int i, nr = 0;
+	struct header h;
+
+	if (v->lost || len < sizeof(h))
+		return 0;
+	h = header_of(data);
+	if (len - sizeof(h) != h.size || !is_adapted(v, &h))
+		return 0;
+	if (h.request == SET_MEM_TABLE && is_table(&h, data))
+		nr = (h.size - sizeof(uint64_t)) / REGION;
+	else if (is_region(&h))
+		nr = 1;
+	for (i = 0; i < nr; i++, at += REGION) {
+		memcpy(&regions[i].size, at + 8, sizeof(uint64_t));
+		memcpy(&regions[i].addr, at + 16, sizeof(uint64_t));
+	}
+	return nr;
+}
+
+static bool has_reply(const struct hps_vhost *v, const struct header *h)
 {
 	switch (h->request) {
 	case GET_FEATURES:
-	case SET_LOG_BASE:
 	case GET_VRING_BASE:
 	case GET_PROTOCOL_FEATURES:
 	case GET_QUEUE_NUM:
@@ -257,40 +308,60 @@ static bool has_reply(const struct header *h)
 	case GET_SHARED_OBJECT:
 	case SET_DEVICE_STATE_FD:
 	case CHECK_DEVICE_STATE:
+	case GET_SHMEM_CONFIG:
 		return true;
+	case SET_LOG_BASE:
+		return v->log_shmfd || h->flags & NEED_REPLY;
 	default:
 		return h->flags & NEED_REPLY;
 	}
 }
 
 /* All other messages are the program's and the back end's. */
-static enum hps_vhost_verdict other(struct hps_vhost *v, const struct header *h)
+static enum hps_vhost_verdict other(struct hps_vhost *v, const struct header *h,
+				    enum hps_vhost_kind kind)
 {
-	v->awaited = has_reply(h);
-	v->passing = 0;
-	if (v->awaited)
+	/* One that is not known may have a reply, too. */
+	if (has_reply(v, h) || h->request > GET_SHMEM_CONFIG)
 		drop_spare(v);
+	if (has_reply(v, h) && !pend(v, kind, h->request))
+		return give_up(v);
 	return HPS_VHOST_PASS;
 }
 
-static enum hps_vhost_verdict ended(struct hps_vhost *v, struct hps_vhost_reply *out)
+/* QEMU has heard where the back end has its memory: that was not the back end. */
+static enum hps_vhost_verdict acknowledged(struct hps_vhost *v)
 {
-	if (!--v->advised) {
-		v->listening = false;
-		v->nr_tables = 0;
-	}
-	return ask(v, HPS_EXPECT_END, POSTCOPY_END, out);
+	v->table_ended = true;
+	v->next_table = 0;
+	return HPS_VHOST_SWALLOW;
+}
+
+/* A message about memory while the guest's is not there yet. */
+static enum hps_vhost_verdict memory(struct hps_vhost *v, const struct header *h,
+				     const void *data, size_t len, bool refuse,
+				     struct hps_vhost_reply *out)
+{
+	if (h->size == sizeof(uint64_t))
+		return acknowledged(v);
+	if (!(h->request == SET_MEM_TABLE && is_table(h, data)) && !is_region(h))
+		return other(v, h, HPS_VHOST_PROGRAM);
+	if (refuse)
+		return ask(v, HPS_VHOST_NO_TABLE, h->request, out);
+	return table(v, data, len, out);
 }
 
 static enum hps_vhost_verdict agreed(struct hps_vhost *v, const struct header *h,
 				     const void *data, struct hps_vhost_reply *out)
 {
 	uint64_t features = number_of(data);
+	enum hps_vhost_verdict ret;
 
 	v->acks = features & F_REPLY_ACK;
-	other(v, h);
-	if (!v->unoffered || !(features & F_PAGEFAULT))
-		return HPS_VHOST_PASS;
+	v->log_shmfd = features & F_LOG_SHMFD;
+	ret = other(v, h, HPS_VHOST_PROGRAM);
+	if (v->lost || !v->unoffered || !(features & F_PAGEFAULT))
+		return ret;
 	put_number(out, h->request, h->flags, features & ~F_PAGEFAULT);
 	return HPS_VHOST_SEND;
 }
@@ -308,16 +379,11 @@ enum hps_vhost_verdict hps_vhost_out(struct hps_vhost *v, const void *data, size
 	/* A message is written whole; and replies are not the program's to write. */
 	if ((h.flags & (VERSION_MASK | REPLY)) != VERSION || len - sizeof(h) != h.size)
 		return give_up(v);
-	v->expect = HPS_EXPECT_ANY;
 
 	switch (h.request) {
 	case GET_PROTOCOL_FEATURES:
-		other(v, &h);
-		if (v->mode != HPS_VHOST_ANY)
-			return HPS_VHOST_PASS;
-		v->expect = HPS_EXPECT_PROTOCOL;
-		v->awaited = false;
-		return HPS_VHOST_PASS;
+		return other(v, &h, v->mode == HPS_VHOST_ANY ? HPS_VHOST_PROTOCOL :
+							       HPS_VHOST_PROGRAM);
 	case SET_PROTOCOL_FEATURES:
 		if (h.size == sizeof(uint64_t))
 			return agreed(v, &h, data, out);
@@ -326,39 +392,32 @@ enum hps_vhost_verdict hps_vhost_out(struct hps_vhost *v, const void *data, size
 		if (h.size)
 			break;
 		if (refuse)
-			return ask(v, HPS_EXPECT_REFUSAL, h.request, out);
+			return ask(v, HPS_VHOST_REFUSAL, h.request, out);
 		v->advised++;
-		return ask(v, HPS_EXPECT_ADVISE, h.request, out);
+		return ask(v, HPS_VHOST_ADVISE, h.request, out);
 	case POSTCOPY_LISTEN:
 		if (h.size || !v->advised)
 			break;
 		v->listening = true;
-		return ask(v, HPS_EXPECT_END, h.request, out);
+		return ask(v, HPS_VHOST_DONE, h.request, out);
 	case POSTCOPY_END:
 		if (h.size || !v->advised)
 			break;
-		return ended(v, out);
-	case NONE:
-	case SET_MEM_TABLE:
-	case ADD_MEM_REG:
-	case REM_MEM_REG:
-		/* With NEED_REPLY it is of a device that has ended its postcopy. */
-		if (v->listening && !(h.flags & NEED_REPLY) && len <= HPS_VHOST_MAX) {
-			enum hps_vhost_verdict ret = memory(v, &h, data, len, out);
-
-			if (ret != HPS_VHOST_PASS)
-				return ret;
-		}
-		break;
+		/* All memory is there: what follows of tables is as ever. */
+		v->listening = false;
+		v->advised--;
+		return ask(v, HPS_VHOST_DONE, h.request, out);
 	default:
+		if (is_adapted(v, &h) && len <= HPS_VHOST_MAX)
+			return memory(v, &h, data, len, refuse, out);
 		break;
 	}
-	return other(v, &h);
+	return other(v, &h, HPS_VHOST_PROGRAM);
 }
 
 bool hps_vhost_reads(const struct hps_vhost *v)
 {
-	return v->stale || v->expect != HPS_EXPECT_ANY || (v->spare && !v->awaited);
+	return v->nr_pending && v->pending[0].kind != HPS_VHOST_PROGRAM;
 }
 
 size_t hps_vhost_length(const void *data, size_t len)
@@ -390,45 +449,49 @@ static void protocol(struct hps_vhost *v, const void *data, struct hps_vhost_rep
 void hps_vhost_in(struct hps_vhost *v, const void *data, size_t len, struct hps_vhost_reply *out,
 		  bool *advise)
 {
-	const enum hps_vhost_expect expect = v->expect;
 	struct header h = header_of(data);
 	bool pong = is_number(&h, GET_FEATURES) && len == sizeof(h) + sizeof(uint64_t);
+	struct hps_vhost_pending p = { .kind = HPS_VHOST_PROGRAM };
 
 	*advise = false;
-	out->len = 0;
-	if (v->stale && pong) {
-		v->stale--;
-		return;
-	}
 	copy(out, data, len);
-	v->expect = HPS_EXPECT_ANY;
-	switch (expect) {
-	case HPS_EXPECT_PROTOCOL:
-		if (is_number(&h, GET_PROTOCOL_FEATURES))
-			protocol(v, data, out);
+	if (!v->nr_pending)
 		return;
-	case HPS_EXPECT_ADVISE:
-	case HPS_EXPECT_REFUSAL:
-		if (!pong)
-			return;
-		put(out, POSTCOPY_ADVISE, VERSION | REPLY, NULL, 0);
-		*advise = expect == HPS_EXPECT_ADVISE;
+	p = v->pending[0];
+	pop(v);
+	if (p.kind == HPS_VHOST_PROTOCOL && is_number(&h, GET_PROTOCOL_FEATURES))
+		protocol(v, data, out);
+	if (p.kind == HPS_VHOST_TABLE && p.acks && is_number(&h, p.request) && !number_of(data))
+		pong = true;
+	/* An error goes on as it is, and is one to the program as well. */
+	if (!pong)
 		return;
-	case HPS_EXPECT_END:
-		if (pong)
-			put_number(out, v->request, VERSION | REPLY, 0);
+	switch (p.kind) {
+	case HPS_VHOST_DROP:
+		out->len = 0;
 		return;
-	case HPS_EXPECT_TABLE:
-		/* An error goes on as it is, and is one to the program as well. */
-		if (v->nr_tables && (v->acks ? is_number(&h, v->request) && !number_of(data) :
-					       pong))
-			*out = v->tables[v->nr_tables - 1];
-		return;
-	case HPS_EXPECT_ANY:
-		if (v->spare && !v->awaited && pong && v->nr_tables) {
-			v->spare = false;
+	case HPS_VHOST_SPARE:
+		out->len = 0;
+		if (v->nr_tables)
 			answer_again(v, out);
-		}
+		return;
+	case HPS_VHOST_ADVISE:
+	case HPS_VHOST_REFUSAL:
+		put(out, POSTCOPY_ADVISE, VERSION | REPLY, NULL, 0);
+		*advise = p.kind == HPS_VHOST_ADVISE;
+		return;
+	case HPS_VHOST_DONE:
+		put_number(out, p.request, VERSION | REPLY, 0);
+		return;
+	case HPS_VHOST_TABLE:
+		if (p.table < v->nr_tables)
+			*out = v->tables[p.table];
+		return;
+	case HPS_VHOST_NO_TABLE:
+		put_number(out, p.request, VERSION | REPLY, 1);
+		return;
+	case HPS_VHOST_PROGRAM:
+	case HPS_VHOST_PROTOCOL:
 		return;
 	}
 }
@@ -440,31 +503,52 @@ void hps_vhost_in(struct hps_vhost *v, const void *data, size_t len, struct hps_
  */
 bool hps_vhost_gone(struct hps_vhost *v, struct hps_vhost_reply *out)
 {
-	if (v->expect != HPS_EXPECT_END)
+	while (v->nr_pending && (v->pending[0].kind == HPS_VHOST_DROP ||
+				 v->pending[0].kind == HPS_VHOST_SPARE))
+		pop(v);
+	if (!v->nr_pending || v->pending[0].kind != HPS_VHOST_DONE)
 		return false;
-	v->expect = HPS_EXPECT_ANY;
-	v->stale = 0;
-	v->spare = false;
-	put_number(out, v->request, VERSION | REPLY, 0);
+	put_number(out, v->pending[0].request, VERSION | REPLY, 0);
+	pop(v);
 	return true;
 }
 
-bool hps_vhost_passed(struct hps_vhost *v, const void *data, size_t len)
+/* A whole message has passed to the program. */
+static void passed_whole(struct hps_vhost *v)
 {
-	if (!v->awaited)
-		return false;
-	if (v->passing) {
-		v->passing -= len < v->passing ? len : v->passing;
-	} else if (len == HPS_VHOST_HEADER) {
-		v->passing = header_of(data).size;
-	} else {
-		return false;
+	v->header_len = 0;
+	if (v->nr_pending && v->pending[0].kind == HPS_VHOST_PROGRAM)
+		pop(v);
+}
+
+void hps_vhost_passed(struct hps_vhost *v, const void *data, size_t len)
+{
+	const uint8_t *at = data;
+	struct header h;
+	size_t n;
+
+	while (len) {
+		if (v->header_len < sizeof(v->header)) {
+			n = sizeof(v->header) - v->header_len;
+			n = len < n ? len : n;
+			memcpy(v->header + v->header_len, at, n);
+			v->header_len += n;
+			at += n;
+			len -= n;
+			if (v->header_len < sizeof(v->header))
+				return;
+			h = header_of(v->header);
+			if (!v->confirmed && !is_number(&h, GET_FEATURES))
+				hps_vhost_give_up(v);
+			v->confirmed = !v->lost;
+			v->passing = h.size;
+		} else {
+			n = len < v->passing ? len : v->passing;
+			v->passing -= n;
+			at += n;
+			len -= n;
+		}
+		if (!v->passing)
+			passed_whole(v);
 	}
-	if (v->passing)
-		return false;
-	v->awaited = false;
-	if (!v->listening || v->advised < 2 || !v->table_ended || v->spare || !v->nr_tables)
-		return false;
-	v->spare = true;
-	return true;
 }

@@ -27,9 +27,9 @@ static void check_state(const struct run *r)
 {
 	const struct hps_vhost *v = &r->v;
 
-	check(!v->spare || v->nr_tables || !v->listening);
+	check(v->nr_pending <= HPS_VHOST_PENDING);
 	check(!v->nr_tables || v->next_table < v->nr_tables);
-	check(!v->listening || v->advised);
+	check(v->header_len <= HPS_VHOST_HEADER);
 	if (!r->advised && v->mode != HPS_VHOST_ANY)
 		check(!hps_vhost_reads(v));
 }
@@ -37,12 +37,18 @@ static void check_state(const struct run *r)
 static void from_program(struct run *r, const uint8_t *data, size_t len, bool refuse)
 {
 	struct hps_vhost_reply out = { .len = 0 };
+	struct hps_vhost_region regions[8];
 	enum hps_vhost_verdict verdict;
+	unsigned int nr;
 
 	r->advised |= hps_vhost_is_advise(data, len);
 	verdict = hps_vhost_out(&r->v, data, len, refuse, &out);
 	check(out.len <= sizeof(out.bytes));
-	check(verdict != HPS_VHOST_SEND || out.len >= HPS_VHOST_HEADER);
+	check(verdict == HPS_VHOST_PASS || verdict == HPS_VHOST_SWALLOW ||
+	      out.len >= HPS_VHOST_HEADER);
+	nr = hps_vhost_regions(&r->v, data, len, regions);
+	check(nr <= 8 && (!nr || r->advised));
+	hps_vhost_ask_spare(&r->v);
 	if (!r->advised && r->v.mode != HPS_VHOST_ANY)
 		check(verdict == HPS_VHOST_PASS);
 	if (r->v.lost)
