@@ -116,14 +116,14 @@ enum hp_reason {
 /*
  * Why is a missing page to be waited for? When the handler is lost, only other
  * processes than the guest's wait: that one may arm the object again, or else it
- * ends. Whether it lives is looked at first: pairs with hp_guest_gone().
+ * ends. Whether it lives is looked at first.
  */
 static enum hp_reason hp_fault_reason(struct hp_object *obj,
 				      const struct vm_fault *vmf)
 {
 	bool other = hp_guest_is_other(obj, vmf->vma->vm_mm);
 
-	smp_rmb();
+	smp_rmb(); /* pairs with hp_guest_gone() */
 	switch (hp_mode(obj)) {
 	case HUGEPOST_MODE_ARMED:
 		return HP_REASON_ARMED;

@@ -32,8 +32,7 @@
 #include "registry.h"
 
 /*
- * No vCPU runs any more. Whoever sees that it is gone sees the object unarmed, too:
- * pairs with hp_fault_wait().
+ * No vCPU runs any more. Whoever sees that it is gone sees the object unarmed, too.
  */
 static void hp_guest_gone(struct hp_guest *guest)
 {
@@ -44,7 +43,7 @@ static void hp_guest_gone(struct hp_guest *guest)
 	    hp_mode(obj) != HUGEPOST_MODE_UNARMED)
 		set_bit(HP_GUEST_ENDED, &guest->state);
 	hp_disarm_locked(obj);
-	smp_wmb();
+	smp_wmb(); /* pairs with hp_fault_reason() */
 	set_bit(HP_GUEST_GONE, &guest->state);
 	mutex_unlock(&obj->arm_lock);
 }

@@ -67,7 +67,7 @@ FIXTURE_TEARDOWN(vmm)
 
 /* Starts a touch that waits, and returns when it does. */
 static void touch_waits(struct __test_metadata *_metadata,
-			FIXTURE_DATA(vmm) *self, struct hp_toucher *t,
+			struct _test_data_vmm *self, struct hp_toucher *t,
 			uint64_t page)
 {
 	const uint64_t waits = hp_stats(self->fd).out_waits;
@@ -82,8 +82,8 @@ static void touch_waits(struct __test_metadata *_metadata,
  * Rule: the end of the VMM lets those go on who wait for a page. They get zeros, but
  * for system calls: what the guest never had is not to be written anywhere.
  */
-static void vmm_ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
-		     int want)
+static void vmm_ends(struct __test_metadata *_metadata,
+		     struct _test_data_vmm *self, int want)
 {
 	struct hp_toucher t, late;
 	int fd;
@@ -203,8 +203,8 @@ TEST_F(vmm, back_end_is_killed_while_it_waits)
 }
 
 /* Rule: if the guest has no memory for a page of another's, it is what ends. */
-static void no_memory(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
-		      uint64_t page)
+static void no_memory(struct __test_metadata *_metadata,
+		      struct _test_data_vmm *self, uint64_t page)
 {
 	struct hugepost_stats stats;
 	struct hp_toucher t, late;

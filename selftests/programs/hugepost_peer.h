@@ -156,7 +156,7 @@ static inline int64_t peer_touch(struct peer_state *p, char *addr)
 }
 
 static inline int64_t peer_do(struct peer_state *p, int sock,
-		       const struct peer_command *c)
+			      const struct peer_command *c)
 {
 	char *addr = p->mem ? p->mem + c->page * TP : NULL;
 	uint64_t bits[PAGES * SUBS / 64];
@@ -242,7 +242,7 @@ static inline int peer_start(struct peer *peer)
 }
 
 static inline void peer_ask(struct peer *peer, enum peer_op op, uint64_t page,
-		     unsigned int version)
+			    unsigned int version)
 {
 	struct peer_command c = {
 		.op = op, .page = page, .version = version,
@@ -260,7 +260,7 @@ static inline int64_t peer_answer(struct peer *peer)
 }
 
 static inline int64_t peer_call(struct peer *peer, enum peer_op op, uint64_t page,
-			 unsigned int version)
+				unsigned int version)
 {
 	peer_ask(peer, op, page, version);
 	return peer_answer(peer);

@@ -485,7 +485,8 @@ static int read_message(struct connection *c, int fd, int flags)
 		if (n <= 0) {
 			ret = n ? -errno : -ENODATA;
 			pthread_mutex_lock(&c->lock);
-			c->in_pos = c->in.len = 0;
+			c->in_pos = 0;
+			c->in.len = 0;
 			if (hps_vhost_gone(&c->state, &c->in))
 				ret = 1;
 			pthread_mutex_unlock(&c->lock);

@@ -51,7 +51,7 @@ struct hps_vhost_pending {
 	enum hps_vhost_kind kind;
 	uint32_t request;
 	unsigned int table;	/* which of the tables it stands for */
-	bool acks;		/* it is an acknowledgement, not GET_FEATURES' */
+	bool acks;		/* it is an acknowledgment, not GET_FEATURES' */
 };
 
 #define HPS_VHOST_PENDING	32
