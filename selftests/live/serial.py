@@ -83,8 +83,12 @@ class Serial:
     def ask(self, letter, what, match, seconds=120):
         """Sends a command and waits for the answer."""
         mark = self.mark()
-        self.socket.sendall(letter.encode())
+        self.send(letter)
         return self.wait_line(what, seconds, match, mark)
+
+    def send(self, text):
+        """Sends a command that has no answer."""
+        self.socket.sendall(text.encode())
 
     def status(self, seconds=60):
         """The next regular line's figures."""
@@ -118,7 +122,7 @@ class Serial:
 
     def reset(self):
         """Makes the guest forget its figures."""
-        self.socket.sendall(b"r")
+        self.send("r")
 
     def close(self):
         """Lets go of the line."""
