@@ -16,6 +16,7 @@
  *	    mmap_lock
  *	      setup_lock
  *	        hp_owner_lock, hp_reserve_lock
+ *	        i_mmap_rwsem and others	(__mmu_notifier_register)
  *
  *	hp_registry_lock
  *	  hp_owner_lock
