@@ -27,7 +27,7 @@
 /* Of one number each; EINVAL, E2BIG, EOPNOTSUPP and EFAULT go without saying. */
 static const struct raw_verb raw_verbs[] = {
 	RAW_VERB(INFO, info, 40, 8, 48, 0, 0),
-	RAW_VERB(SETUP, setup, 40, 32, 40, 3, EBUSY, ENOMEM, EINTR),
+	RAW_VERB(SETUP, setup, 40, 32, 40, 7, EBUSY, ENOMEM, EINTR),
 	RAW_VERB(ARM, arm, 16, 8, 12, 1, ENXIO, EBUSY, EMFILE, ENFILE, ENOMEM),
 	RAW_VERB(DISARM, disarm, 8, 8, 8, 0, ENXIO),
 	RAW_VERB(FILL, fill, 48, 24, 48, 0, ENXIO, EBUSY, ECANCELED, ENOENT, ERANGE,
@@ -218,7 +218,7 @@ static inline uint64_t raw_mapped(struct raw_world *w, struct raw_tape *t)
 
 static inline void raw_make_setup(struct raw_tape *t, struct hugepost_setup *arg)
 {
-	arg->flags = raw_below(t, 4);
+	arg->flags = raw_below(t, 8);
 	arg->length = raw_rarely(t, 4) ? raw_number(t) : (1 + raw_byte(t) % 4) * HP;
 	arg->host_shift = raw_rarely(t, 8) ? raw_below(t, 24) : 0;
 	arg->target_shift = raw_rarely(t, 8) ? raw_below(t, 24) : 0;
