@@ -9,11 +9,11 @@ import checks
 import device
 from backend import Disk
 from harness import scenario
-from linux import Linux
+from linux import KIB, Linux
 from migration import MIB
 from qmp import Failure, wait_for
 from scenarios_kinds import KINDS
-from scenarios_kvm import CRAWL, need_kvm
+from scenarios_kvm import CRAWL, SMALL_BALLOON, need_kvm, set_balloon
 
 WAIT_TIMEOUT = 60
 # What the source had sent before it was stopped comes within this time.
@@ -136,15 +136,20 @@ def vhost_recover(test):
     destination.disk.check_alive()
 
 
-@scenario("SIGKILL of a back end in a postcopy: the guest arrives, without its disk")
-def vhost_kill_back_end(test):
-    """QEMU ends the postcopy, and the object is not left armed."""
-    guest, source, destination = pair(test, version="10.0")
+@scenario("QEMU {version}, SIGKILL of a back end in a postcopy: the guest arrives, without "
+          "its disk", variants=[{"version": version} for version in ("7.2", "10.0")])
+def vhost_kill_back_end(test, version):
+    """Whether QEMU ends the postcopy, or has given it up, the object is not left armed:
+    what the guest gives back is zeros when it is touched again."""
+    guest, source, destination = pair(test, version=version,
+                                      more=("-device", "virtio-balloon-pci"))
     migration = crawl(test, guest, source, destination)
     destination.disk.kill()
     migration.limit(0)
     migration.finish()
     destination.qemu.wait_running()
+    set_balloon(test, destination.qemu, (KIB >> 10) - SMALL_BALLOON)
+    set_balloon(test, destination.qemu, KIB >> 10)
     with device.Object(destination.qemu.pid) as memory:
         if memory.stats()["mode"]:
             raise Failure("the object is still armed")
