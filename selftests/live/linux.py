@@ -128,7 +128,7 @@ class Linux:
     def read_disk(self, qemu):
         """Makes the guest read its disk, and do nothing else."""
         qemu.serial.send("d\n")
-        self.check_round(qemu, rounds=2)
+        self.check_round(qemu)
 
     @staticmethod
     def fill(qemu):

@@ -46,8 +46,8 @@ def check_blocktime(test, migration, seconds):
 @scenario("QEMU {version}, {kind} postcopy over {transport}: a busy guest arrives, on "
           "huge pages, and block times are right",
           variants=[{"version": version, "kind": kind, "transport": transport}
-                    for version in VERSIONS for kind in ("vanilla", "preempt")
-                    for transport in ("unix", "tcp")])
+                    for version in VERSIONS
+                    for kind, transport in (("vanilla", "unix"), ("preempt", "tcp"))])
 def live(test, version, kind, transport):
     """Onto hugepost, by what is usual."""
     source, destination = test.pair(version=version)
