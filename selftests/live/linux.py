@@ -127,6 +127,7 @@ class Linux:
 
     def read_disk(self, qemu):
         """Makes the guest read its disk, and do nothing else."""
+        self.check_round(qemu)
         qemu.serial.send("d\n")
         self.check_round(qemu)
 
