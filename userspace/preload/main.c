@@ -82,7 +82,6 @@ static void fork_child(void)
 {
 	hps_pid = getpid();
 	atomic_store(&hps_active, 0);
-	atomic_store(&hps_armed, 0);
 	hps_objects_forked();
 	hps_uffd_forked();
 	hps_vhost_forked();

@@ -315,32 +315,6 @@ bool hps_is_mapped(const void *addr, size_t len)
 	return ret;
 }
 
-/*
- * All of an object is there that is armed still: the program has failed to end a
- * postcopy, as QEMU does if a back end is gone by then. What it discards from now on
- * nobody would bring.
- */
-static void end_arrived(int fd)
-{
-	struct hugepost_stats stats;
-	struct hps_object *obj;
-
-	if (!atomic_load(&hps_armed) || device_stats(fd, &stats) ||
-	    stats.out_mode != HUGEPOST_MODE_ARMED || stats.out_empty || stats.out_assembling)
-		return;
-	hps_enter();
-	obj = object_find(stats.out_id);
-	if (obj)
-		atomic_fetch_add(&obj->refs, 1);
-	hps_leave();
-	if (!obj)
-		return;
-	hps_log(HPS_WARN, "object %llu: all of it has arrived, and it is armed still",
-		(unsigned long long)obj->id);
-	hps_uffd_end(obj);
-	hps_object_put(obj);
-}
-
 int hps_discard_fd(int fd, off_t off, off_t len)
 {
 	struct hugepost_discard arg = {
@@ -348,10 +322,8 @@ int hps_discard_fd(int fd, off_t off, off_t len)
 		.offset = (uint64_t)off,
 		.length = (uint64_t)len,
 	};
-	int ret;
+	int ret = device_ioctl(fd, HUGEPOST_DISCARD, &arg);
 
-	end_arrived(fd);
-	ret = device_ioctl(fd, HUGEPOST_DISCARD, &arg);
 	hps_debug("discard %#llx+%#llx: %s, %llu pages", (unsigned long long)off,
 		  (unsigned long long)len, ret ? strerror(-ret) : "done",
 		  (unsigned long long)arg.out_pages);
@@ -376,7 +348,6 @@ int hps_discard_addr(void *addr, size_t len)
 	hps_leave();
 	if (!obj)
 		return -ENOENT;
-	end_arrived(hugepost_object_fd(obj->handle));
 	ret = hugepost_object_discard(obj->handle, offset, len, NULL);
 	hps_object_put(obj);
 	return ret;

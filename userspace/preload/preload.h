@@ -229,16 +229,12 @@ ssize_t hps_uffd_fd_read(int fd, void *buf, size_t len);
 void hps_uffd_dup(int old, int new);
 void hps_uffd_close(int fd);
 void hps_uffd_forked(void);
-/* Unregisters what there is of @obj: all of it has arrived. */
-void hps_uffd_end(struct hps_object *obj);
 /* Ranges that were unmapped are registered no more. */
 void hps_uffd_unmapped(uintptr_t start, uintptr_t end);
 
 /* --- register.c: which ranges a virtual userfaultfd handles ------------------ */
 
 extern pthread_mutex_t hps_register_lock;
-/* Objects that are armed. */
-extern atomic_int hps_armed;
 
 void hps_events_put(struct hps_events *events);
 /* Ends what @uffd is to @obj; what it returns is to be put. */

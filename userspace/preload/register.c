@@ -21,7 +21,6 @@
  * Makes one step of a change of ranges and of arming or disarming their object;
  * taken before hps_lock. No memory of the program is touched under it.
  */
-atomic_int hps_armed;
 pthread_mutex_t hps_register_lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define RANGE_IOCTLS	(1ULL << _UFFDIO_WAKE | 1ULL << _UFFDIO_COPY | 1ULL << _UFFDIO_ZEROPAGE)
@@ -44,8 +43,6 @@ struct hps_events *hps_unarm(struct hps_object *obj, const struct hps_uffd *uffd
 		obj->armed_by = NULL;
 		obj->events = NULL;
 	}
-	if (events)
-		atomic_fetch_sub(&hps_armed, 1);
 	hps_leave();
 	return events;
 }
@@ -72,7 +69,6 @@ static int arm(struct hps_object *obj, struct hps_uffd *uffd)
 	if (obj->armed_by == uffd) {
 		obj->events = events;
 		atomic_fetch_add(&events->refs, 1);
-		atomic_fetch_add(&hps_armed, 1);
 	}
 	hps_leave();
 	/* Where its messages come from is known before the first is looked for. */

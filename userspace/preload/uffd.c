@@ -180,37 +180,6 @@ void hps_uffd_close(int fd)
 	hps_vhost_quiet();
 }
 
-void hps_uffd_end(struct hps_object *obj)
-{
-	const struct hps_range *range;
-	uintptr_t start = 0, end = 0;
-	struct hps_uffd *uffd;
-	unsigned int i;
-	int ret = 0;
-
-	do {
-		hps_enter();
-		uffd = obj->armed_by;
-		for (i = 0; uffd && i < uffd->registered.nr; i++) {
-			range = &uffd->registered.list[i];
-			if (range->obj == obj) {
-				start = range->start;
-				end = range->end;
-				break;
-			}
-		}
-		if (uffd && i == uffd->registered.nr)
-			uffd = NULL;
-		if (uffd)
-			atomic_fetch_add(&uffd->refs, 1);
-		hps_leave();
-		if (uffd) {
-			ret = hps_unregister(uffd, start, end, true);
-			uffd_put(uffd);
-		}
-	} while (uffd && !ret);
-}
-
 /* In a child of fork: it has none of them. Called with hps_lock. */
 void hps_uffd_forked(void)
 {
