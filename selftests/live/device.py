@@ -81,9 +81,9 @@ class Object:
         STATS_HEAD.pack_into(argument, 0, size, 0, ctypes.addressof(channels),
                              CHANNELS_MAX, CHANNEL.size, 0, 0)
         fcntl.ioctl(fd, STATS, argument)
-        number, mode = STATS_HEAD.unpack_from(argument)[5:]
+        number = STATS_HEAD.unpack_from(argument)[5]
         values = struct.unpack_from(f"={len(STATS_OUT)}Q", argument, STATS_HEAD.size)
-        return (dict(zip(STATS_OUT, values), mode=mode),
+        return (dict(zip(STATS_OUT, values)),
                 [dict(zip(CHANNEL_OUT, CHANNEL.unpack_from(channels, i * CHANNEL.size)))
                  for i in range(number)])
 

@@ -125,12 +125,6 @@ class Linux:
                 raise Failure(f"{qemu.name}'s guest found {bad} checksums wrong, in "
                               f"round {number} and before")
 
-    def read_disk(self, qemu):
-        """Makes the guest read its disk, and do nothing else."""
-        self.check_round(qemu)
-        qemu.serial.send("d\n")
-        self.check_round(qemu)
-
     @staticmethod
     def fill(qemu):
         """Makes the guest fill most of its memory."""
