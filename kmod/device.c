@@ -70,13 +70,9 @@ static int hp_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 static loff_t hp_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct hp_object *obj = file->private_data;
-	u64 length = HP_LENGTH_MAX;
+	u64 length = hp_object_ready(obj) ? obj->length : READ_ONCE(obj->mapped);
 
-	if (hp_object_ready(obj))
-		length = obj->length;
-	else if (READ_ONCE(obj->mapped))
-		length = READ_ONCE(obj->mapped);
-	return fixed_size_llseek(file, offset, whence, length);
+	return fixed_size_llseek(file, offset, whence, length ?: HP_LENGTH_MAX);
 }
 
 static int hp_mmap(struct file *file, struct vm_area_struct *vma)

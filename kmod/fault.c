@@ -108,8 +108,7 @@ static int hp_fault_raise(struct hp_object *obj, const struct vm_fault *vmf)
 
 enum hp_reason {
 	HP_NO_REASON,		/* to wait: the page may be had */
-	HP_REASON_ARMED,
-	HP_REASON_LOST,		/* but the handler may come back */
+	HP_REASON,		/* somebody brings it, or may come back to do so */
 	HP_HOPELESS,
 };
 
@@ -126,17 +125,12 @@ static enum hp_reason hp_fault_reason(struct hp_object *obj,
 	smp_rmb(); /* pairs with hp_guest_gone() */
 	switch (hp_mode(obj)) {
 	case HUGEPOST_MODE_ARMED:
-		return HP_REASON_ARMED;
+		return HP_REASON;
 	case HUGEPOST_MODE_LOST:
-		return other ? HP_REASON_LOST : HP_HOPELESS;
+		return other ? HP_REASON : HP_HOPELESS;
 	default:
 		return HP_NO_REASON;
 	}
-}
-
-static bool hp_fault_waits(enum hp_reason reason)
-{
-	return reason == HP_REASON_ARMED || reason == HP_REASON_LOST;
 }
 
 /*
@@ -162,7 +156,7 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) ||
 	    reason == HP_HOPELESS)
 		return VM_FAULT_SIGBUS;
-	if (hp_fault_waits(reason) && hp_fault_raise(obj, vmf))
+	if (reason == HP_REASON && hp_fault_raise(obj, vmf))
 		return VM_FAULT_OOM;
 
 	if (!nowait)
@@ -170,7 +164,7 @@ static vm_fault_t hp_fault_wait(struct hp_object *obj, struct vm_fault *vmf)
 	/* Pairs with hp_waits_announce(): is there reason to wait still? */
 	smp_mb();
 	present = hp_tp_present(obj, vmf->pgoff);
-	wait = !present && hp_fault_waits(hp_fault_reason(obj, vmf)) &&
+	wait = !present && hp_fault_reason(obj, vmf) == HP_REASON &&
 	       hp_event_pending(&obj->waits, vmf->pgoff);
 	if (nowait) {
 		if (present)

@@ -53,14 +53,6 @@ static void hp_object_free(struct kref *ref)
 	kfree(obj);
 }
 
-/* The process that sets an object up may be another than opened it. */
-void hp_object_set_mm(struct hp_object *obj)
-{
-	mmgrab(current->mm);
-	mmdrop(obj->mm);
-	obj->mm = current->mm;
-}
-
 void hp_object_get(struct hp_object *obj)
 {
 	kref_get(&obj->ref);

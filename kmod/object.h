@@ -98,7 +98,6 @@ struct hp_object {
 };
 
 struct hp_object *hp_object_alloc(void);
-void hp_object_set_mm(struct hp_object *obj);
 void hp_object_get(struct hp_object *obj);
 void hp_object_put(struct hp_object *obj);
 

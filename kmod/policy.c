@@ -16,16 +16,18 @@
 #include "memory.h"
 #include "policy.h"
 
+static bool hp_is_mapping(struct hp_object *obj, struct vm_area_struct *vma)
+{
+	return vma->vm_file && vma->vm_file->f_mapping == obj->inode->i_mapping;
+}
+
 /* The mapping of @obj at @addr, NULL if there is another or none. */
 struct vm_area_struct *hp_find_mapping(struct hp_object *obj,
 				       struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma = vma_lookup(mm, addr);
 
-	if (!vma || !vma->vm_file ||
-	    vma->vm_file->f_mapping != obj->inode->i_mapping)
-		return NULL;
-	return vma;
+	return vma && hp_is_mapping(obj, vma) ? vma : NULL;
 }
 
 static void hp_policy_hint(struct hp_object *obj, struct vm_area_struct *vma)
@@ -39,7 +41,7 @@ void hp_policy_note(struct hp_object *obj, struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = READ_ONCE(obj->mm);
 
-	if (vma->vm_mm != mm && READ_ONCE(obj->map_mm) == mm && mm)
+	if (vma->vm_mm != mm && READ_ONCE(obj->map_mm) == mm)
 		return;
 	WRITE_ONCE(obj->map_mm, vma->vm_mm);
 	hp_policy_hint(obj, vma);
@@ -63,8 +65,7 @@ static struct vm_area_struct *hp_policy_vma(struct hp_object *obj,
 		return vma;
 
 	for (vma = find_vma(mm, 0); vma; vma = find_vma(mm, vma->vm_end)) {
-		if (!hp_find_mapping(obj, mm, vma->vm_start) ||
-		    pgoff < vma->vm_pgoff ||
+		if (!hp_is_mapping(obj, vma) || pgoff < vma->vm_pgoff ||
 		    pgoff - vma->vm_pgoff >= vma_pages(vma))
 			continue;
 		hp_policy_hint(obj, vma);

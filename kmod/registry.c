@@ -7,6 +7,7 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 
 #include "registry.h"
 
@@ -41,10 +42,18 @@ void hp_registry_remove(struct hp_object *obj)
 	mutex_unlock(&hp_registry_lock);
 }
 
-/* The process that sets an object up may be another than opened it. */
+/*
+ * The process that sets an object up may be another than opened it. With setup_lock,
+ * which guards its memory.
+ */
 void hp_owner_set(struct hp_object *obj)
 {
 	struct pid *old;
+
+	lockdep_assert_held(&obj->setup_lock);
+	mmgrab(current->mm);
+	mmdrop(obj->mm);
+	obj->mm = current->mm;
 
 	spin_lock(&hp_owner_lock);
 	old = obj->owner;

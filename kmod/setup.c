@@ -118,10 +118,8 @@ static int hp_setup_locked(struct hp_object *obj, struct hugepost_setup *arg)
 	if (!HP_COMPAT_INSERT)
 		i_size_write(obj->inode, obj->length);
 
-	if (!by_mapping) {
+	if (!by_mapping)
 		hp_owner_set(obj);
-		hp_object_set_mm(obj);
-	}
 	if (arg->flags & HUGEPOST_SETUP_OWNED)
 		obj->only = obj->mm;
 	hp_report(obj, HUGEPOST_EVENT_KIND_SETUP);
@@ -226,7 +224,6 @@ static int hp_setup_by_mapping(struct hp_object *obj)
 			return ret == -EINTR ? -ERESTARTNOINTR : ret;
 	}
 	WRITE_ONCE(obj->guest, guest);
-	hp_object_set_mm(obj);
 	obj->mem.memcg = get_mem_cgroup_from_mm(current->mm);
 	hp_owner_set(obj);
 	return 0;
