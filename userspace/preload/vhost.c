@@ -131,9 +131,7 @@ static struct connection *connection_new(int fd)
 		c->advise = -1;
 		c->refs = 1;
 		hps_enter();
-		if (connections[fd])
-			atomic_fetch_sub(&c->refs, 1);
-		else
+		if (!connections[fd])
 			connection_add(fd, c);
 		hps_leave();
 	}

@@ -153,24 +153,7 @@ static void pop(struct hps_vhost *v)
 	memmove(v->pending, v->pending + 1, v->nr_pending * sizeof(v->pending[0]));
 }
 
-void hps_vhost_give_up(struct hps_vhost *v)
-{
-	unsigned int i;
-
-	v->lost = true;
-	v->listening = false;
-	for (i = 0; i < v->nr_pending; i++)
-		if (v->pending[i].kind == HPS_VHOST_SPARE)
-			v->pending[i].kind = HPS_VHOST_DROP;
-}
-
-static enum hps_vhost_verdict give_up(struct hps_vhost *v)
-{
-	hps_vhost_give_up(v);
-	return HPS_VHOST_PASS;
-}
-
-/* Another request follows: nobody is going to wait for the spare reply. */
+/* Nobody is going to wait for the spare reply any more. */
 static void drop_spare(struct hps_vhost *v)
 {
 	unsigned int i;
@@ -178,6 +161,19 @@ static void drop_spare(struct hps_vhost *v)
 	for (i = 0; i < v->nr_pending; i++)
 		if (v->pending[i].kind == HPS_VHOST_SPARE)
 			v->pending[i].kind = HPS_VHOST_DROP;
+}
+
+void hps_vhost_give_up(struct hps_vhost *v)
+{
+	v->lost = true;
+	v->listening = false;
+	drop_spare(v);
+}
+
+static enum hps_vhost_verdict give_up(struct hps_vhost *v)
+{
+	hps_vhost_give_up(v);
+	return HPS_VHOST_PASS;
 }
 
 bool hps_vhost_ask_spare(struct hps_vhost *v)
@@ -246,19 +242,19 @@ static enum hps_vhost_verdict table(struct hps_vhost *v, const void *data, size_
 	return HPS_VHOST_SEND;
 }
 
-static bool is_table(const struct header *h, const void *data)
+/* Regions of a table, or of a message about one; 0 if it is none of them. */
+static unsigned int nr_regions(const struct header *h, const void *data)
 {
 	uint32_t nr;
 
-	if (h->size < 2 * sizeof(nr) + REGION)
-		return false;
+	if (h->size < sizeof(uint64_t) + REGION)
+		return 0;
+	if (h->request == ADD_MEM_REG)
+		return h->size == sizeof(uint64_t) + REGION;
+	if (h->request != SET_MEM_TABLE)
+		return 0;
 	memcpy(&nr, (const uint8_t *)data + HPS_VHOST_HEADER, sizeof(nr));
-	return nr && nr <= REGIONS_MAX && h->size == 2 * sizeof(nr) + nr * REGION;
-}
-
-static bool is_region(const struct header *h)
-{
-	return h->request == ADD_MEM_REG && h->size == sizeof(uint64_t) + REGION;
+	return nr <= REGIONS_MAX && h->size == sizeof(uint64_t) + nr * REGION ? nr : 0;
 }
 
 /* Is it about memory that is not there yet? With NEED_REPLY it is not. */
@@ -273,7 +269,7 @@ unsigned int hps_vhost_regions(const struct hps_vhost *v, const void *data, size
 			       struct hps_vhost_region regions[REGIONS_MAX])
 {
 	const uint8_t *at = (const uint8_t *)data + HPS_VHOST_HEADER + sizeof(uint64_t);
-	unsigned int i, nr = 0;
+	unsigned int i, nr;
 	struct header h;
 
 	if (v->lost || len < sizeof(h))
@@ -281,10 +277,7 @@ unsigned int hps_vhost_regions(const struct hps_vhost *v, const void *data, size
 	h = header_of(data);
 	if (len - sizeof(h) != h.size || !is_adapted(v, &h))
 		return 0;
-	if (h.request == SET_MEM_TABLE && is_table(&h, data))
-		nr = (h.size - sizeof(uint64_t)) / REGION;
-	else if (is_region(&h))
-		nr = 1;
+	nr = nr_regions(&h, data);
 	for (i = 0; i < nr; i++, at += REGION) {
 		memcpy(&regions[i].size, at + 8, sizeof(uint64_t));
 		memcpy(&regions[i].addr, at + 16, sizeof(uint64_t));
@@ -344,7 +337,7 @@ static enum hps_vhost_verdict memory(struct hps_vhost *v, const struct header *h
 {
 	if (h->size == sizeof(uint64_t))
 		return acknowledged(v);
-	if (!(h->request == SET_MEM_TABLE && is_table(h, data)) && !is_region(h))
+	if (!nr_regions(h, data))
 		return other(v, h, HPS_VHOST_PROGRAM);
 	if (refuse)
 		return ask(v, HPS_VHOST_NO_TABLE, h->request, out);
@@ -451,7 +444,7 @@ void hps_vhost_in(struct hps_vhost *v, const void *data, size_t len, struct hps_
 {
 	struct header h = header_of(data);
 	bool pong = is_number(&h, GET_FEATURES) && len == sizeof(h) + sizeof(uint64_t);
-	struct hps_vhost_pending p = { .kind = HPS_VHOST_PROGRAM };
+	struct hps_vhost_pending p;
 
 	*advise = false;
 	copy(out, data, len);
