@@ -4,7 +4,6 @@
  * guest chooses, and serves other guests as well. Whatever becomes of this one, the
  * back end lives. Here it is the test; the peer is the VMM.
  */
-#include "hugepost_cgroup.h"
 #include "hugepost_peer.h"
 
 #define VMM_CGROUP	CGROUP "/hugepost-vmm"
@@ -93,7 +92,7 @@ static void vmm_ends(struct __test_metadata *_metadata,
 		kill(self->peer.pid, SIGKILL);
 	else
 		close(self->peer.sock);
-	EXPECT_EQ(peer_wait(&self->peer), want);
+	EXPECT_EQ(child_wait(self->peer.pid), want);
 	self->ended = true;
 	EXPECT_EQ(hp_toucher_end(&t), 0);
 	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
@@ -134,7 +133,7 @@ TEST_F(vmm, executes_another_program)
 	peer_ask(&self->peer, PEER_EXEC, 0, 0);
 	EXPECT_EQ(hp_toucher_end(&t), 0);
 	EXPECT_EQ(kill(self->peer.pid, SIGKILL), 0);
-	EXPECT_EQ(peer_wait(&self->peer), -SIGKILL);
+	EXPECT_EQ(child_wait(self->peer.pid), -SIGKILL);
 	self->ended = true;
 }
 
@@ -213,7 +212,7 @@ static void no_memory(struct __test_metadata *_metadata,
 	ASSERT_EQ(limit_to_room(VMM_CGROUP, 64 * TP), 0);
 	hp_toucher_start(&t, self->mem + page * TP, 77);
 	EXPECT_EQ(hp_toucher_end(&t), 77);
-	EXPECT_EQ(peer_wait(&self->peer), -SIGKILL);
+	EXPECT_EQ(child_wait(self->peer.pid), -SIGKILL);
 	self->ended = true;
 	EXPECT_EQ(kernel_log_read(self->log, "hugepost: object ", line,
 				  sizeof(line)), 1);
@@ -244,7 +243,7 @@ TEST_F(vmm, is_gone_and_has_no_memory)
 {
 	ASSERT_EQ(limit_to_room(VMM_CGROUP, 64 * TP), 0);
 	close(self->peer.sock);
-	EXPECT_EQ(peer_wait(&self->peer), 0);
+	EXPECT_EQ(child_wait(self->peer.pid), 0);
 	self->ended = true;
 	EXPECT_EQ(hp_touch(self->mem + HP, 5), 0);
 	EXPECT_EQ(hp_touch(self->mem + 2 * HP, 5), 0);
@@ -299,7 +298,7 @@ TEST_F(vmm, is_gone_and_needs_no_memory)
 	unsigned int i;
 
 	close(self->peer.sock);
-	EXPECT_EQ(peer_wait(&self->peer), 0);
+	EXPECT_EQ(child_wait(self->peer.pid), 0);
 	self->ended = true;
 	for (i = 1; i < PAGES; i++)
 		EXPECT_EQ(hp_touch(self->mem + i * HP + i * TP, 5), 0);
@@ -376,29 +375,14 @@ TEST_F(vmm, has_a_size)
 	close(other);
 }
 
-/* The node of the page at @addr, or -errno. */
-static int node_of(const char *addr)
-{
-	int node = -1;
-
-	if (syscall(SYS_get_mempolicy, &node, NULL, 0, addr,
-		    MPOL_F_NODE | MPOL_F_ADDR))
-		return -errno;
-	return node;
-}
-
 /* Rule: the policy of the VMM's mapping counts, whoever maps it last or touches it. */
 TEST_F(vmm, binds_its_memory)
 {
 	struct peer *peer = &self->peer;
-	char nodes[16] = {};
 	unsigned int node;
-	int fd;
 
-	fd = open("/sys/devices/system/node/has_memory", O_RDONLY | O_CLOEXEC);
-	if (read(fd, nodes, sizeof(nodes) - 1) < 2 || !strpbrk(nodes, "-,"))
-		SKIP(close(fd); return, "needs two NUMA nodes");
-	close(fd);
+	if (nodes_with_memory() != 3)
+		SKIP(return, "needs two NUMA nodes, as numa=fake=2 makes");
 
 	for (node = 0; node < 2; node++) {
 		uint64_t page = (1 + node) * SUBS;
@@ -406,6 +390,8 @@ TEST_F(vmm, binds_its_memory)
 		ASSERT_EQ(peer_call(peer, PEER_BIND, SUBS, node), 0);
 		ASSERT_EQ(peer_bind(self->mem, PAGES * HP, !node), 0);
 		ASSERT_EQ(peer_call(peer, PEER_FILL, page, 1), 0);
+		/* Only of what is mapped is it told. */
+		EXPECT_EQ(hp_touch(self->mem + page * TP, -1), 0);
 		EXPECT_EQ(node_of(self->mem + page * TP), (int)node);
 	}
 	self->mem[3 * HP] = 1;

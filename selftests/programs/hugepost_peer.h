@@ -6,9 +6,9 @@
 #ifndef HUGEPOST_PEER_H
 #define HUGEPOST_PEER_H
 
+#include "hugepost_cgroup.h"
 #include "hugepost_touch.h"
 
-#include <limits.h>
 #include <linux/mempolicy.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -112,18 +112,6 @@ static inline int64_t peer_give(struct peer_state *p, int sock, int fd)
 	return ret ? ret : send_fd(sock, fd);
 }
 
-static inline int peer_enter(const char *dir)
-{
-	char path[PATH_MAX];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	ret = fd < 0 || write(fd, "0", 1) != 1 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 /* From @addr on, memory is to be of @node. */
 static inline int peer_bind(void *addr, size_t length, unsigned int node)
 {
@@ -204,7 +192,7 @@ static inline int64_t peer_do(struct peer_state *p, int sock,
 		execl("/bin/sleep", "sleep", "1000", NULL);
 		return -errno;
 	case PEER_ENTER:
-		return peer_enter(peer_cgroup);
+		return enter(peer_cgroup);
 	case PEER_BIND:
 		return peer_bind(addr, PAGES * HP - c->page * TP, c->version);
 	case PEER_TOUCHER:
@@ -273,20 +261,20 @@ static inline bool peer_answered(struct peer *peer)
 	return poll(&p, 1, 0) == 1;
 }
 
-/* How the peer ended: its exit status, or its negative signal. */
-static inline int peer_wait(struct peer *peer)
+/* How a child ended: its exit status, or its negative signal. */
+static inline int child_wait(pid_t pid)
 {
 	int status;
 
-	if (waitpid(peer->pid, &status, 0) != peer->pid)
-		return -ECHILD;
+	if (waitpid(pid, &status, 0) != pid)
+		return -EIO;
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 static inline void peer_end(struct peer *peer)
 {
 	close(peer->sock);
-	waitpid(peer->pid, NULL, 0);
+	child_wait(peer->pid);
 }
 
 #endif /* HUGEPOST_PEER_H */

@@ -9,6 +9,7 @@
 
 #include <elf.h>
 #include <limits.h>
+#include <sys/syscall.h>
 
 #define MEMORY	"/sys/devices/system/memory"
 
@@ -82,6 +83,38 @@ static inline uint64_t pagemap_entry(const char *addr)
 		entry = 0;
 	close(fd);
 	return entry;
+}
+
+/* The NUMA nodes with memory, as a mask. */
+static inline uint64_t nodes_with_memory(void)
+{
+	FILE *f = fopen("/sys/devices/system/node/has_memory", "re");
+	unsigned int first, last;
+	uint64_t mask = 0;
+	char sep;
+
+	while (f && fscanf(f, "%u", &first) == 1) {
+		last = first;
+		if (fscanf(f, "%c", &sep) == 1 && sep == '-' &&
+		    fscanf(f, "%u%c", &last, &sep) < 1)
+			break;
+		for (; first <= last && first < 64; first++)
+			mask |= 1ULL << first;
+	}
+	if (f)
+		fclose(f);
+	return mask ? mask : 1;
+}
+
+/* The node of the page that is mapped at @addr. */
+static inline int node_of(char *addr)
+{
+	void *page = addr;
+	int status = -EINVAL;
+
+	if (syscall(SYS_move_pages, 0, 1UL, &page, NULL, &status, 0))
+		return -errno;
+	return status;
 }
 
 /* The number of the page frame that is mapped at @addr, 0 if there is none. */

@@ -73,10 +73,8 @@ static void *sleeps(void *unused)
 FIXTURE_SETUP(scan)
 {
 	unsigned int i;
-	char nodes[16];
 
-	if (read_line("/sys/devices/system/node/has_memory", nodes,
-		      sizeof(nodes)) || !strpbrk(nodes, "-,"))
+	if (nodes_with_memory() == 1)
 		SKIP(return, "needs two NUMA nodes, as numa=fake=2 makes");
 	if (read_line(BALANCING, self->before[0], sizeof(self->before[0])))
 		SKIP(return, "no NUMA balancing in this kernel");

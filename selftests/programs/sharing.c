@@ -140,13 +140,10 @@ TEST_F(shared, outlives)
 static int in_child(int (*fn)(int fd, char *mem), int fd, char *mem)
 {
 	pid_t pid = fork();
-	int status;
 
 	if (!pid)
 		_exit(fn(fd, mem));
-	if (waitpid(pid, &status, 0) != pid)
-		return -EIO;
-	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+	return child_wait(pid);
 }
 
 static int child_touch(int fd, char *mem)
