@@ -40,17 +40,20 @@ class Scenario:
     function: object
     arguments: dict
     limit: int
+    often: bool
 
 
-def scenario(rule, limit=LIMIT, variants=({},)):
+def scenario(rule, limit=LIMIT, variants=({},), often=None):
     """Makes a function a scenario, once for each of the variants: dicts of
-    arguments, which the rule's text can refer to."""
+    arguments, which the rule's text can refer to. The first ones, as many as often
+    says, are part of every run, others of a run of all."""
     def add(function):
-        for arguments in variants:
+        for place, arguments in enumerate(variants):
             name = "-".join([function.__name__.replace("_", "-"),
                              *(str(value) for value in arguments.values())])
             SCENARIOS.append(Scenario(name, rule.format(**arguments), function,
-                                      arguments, limit))
+                                      arguments, limit,
+                                      often is None or place < often))
         return function
     return add
 
@@ -239,12 +242,12 @@ def run_apart(chosen):
     return status
 
 
-def main(patterns):
-    """Runs the scenarios whose names fit one of the patterns (all, without any);
-    returns an exit status."""
+def main(patterns, often=False):
+    """Runs the scenarios whose names fit one of the patterns (without any, all, or
+    those of every run); returns an exit status."""
     chosen = [item for item in SCENARIOS
-              if not patterns or any(fnmatch.fnmatch(item.name, pattern)
-                                     for pattern in patterns)]
+              if (item.often or not often if not patterns else
+                  any(fnmatch.fnmatch(item.name, pattern) for pattern in patterns))]
     for pattern in patterns:
         if not any(fnmatch.fnmatch(item.name, pattern) for item in chosen):
             print(f"run: no scenario is called {pattern}", file=sys.stderr)

@@ -38,9 +38,9 @@ def check_received(test, qemu, pages, filled):
 @scenario("{transport}, {kind}: the line is cut when {kib} KiB more have come, and the "
           "migration recovers, with just the pages that were missing", limit=400,
           variants=[{"transport": "unix", "kind": "vanilla", "kib": 256},
-                    {"transport": "tcp", "kind": "vanilla", "kib": 4096},
                     {"transport": "tcp", "kind": "preempt", "kib": 1024},
-                    {"transport": "unix", "kind": "preempt", "kib": 8192}])
+                    {"transport": "tcp", "kind": "vanilla", "kib": 4096},
+                    {"transport": "unix", "kind": "preempt", "kib": 8192}], often=2)
 def cut(test, transport, kind, kib):
     """What was received stays, what was not is asked for again."""
     source, destination = test.pair()
@@ -85,7 +85,8 @@ def cut_often(test):
 
 
 @scenario("QEMU {version}: migrate-pause in the postcopy, and recovery", limit=400,
-          variants=[{"version": version} for version in ("7.2", "10.0", "11")])
+          variants=[{"version": version} for version in ("7.2", "10.0", "11")],
+          often=1)
 def pause(test, version):
     """The interruption that QEMU makes itself."""
     source, destination = test.pair(version=version)
@@ -119,11 +120,11 @@ def at_random(phase, migration, chance):
         time.sleep(chance.uniform(0, 1))
 
 
-PHASES = ("precopy", "switch", "postcopy", "paused", "end")
+PHASES = ("postcopy", "paused", "switch", "precopy", "end")
 
 
 @scenario("SIGKILL of the destination in phase {phase}: it ends, and so can the source",
-          variants=[{"phase": phase} for phase in PHASES])
+          variants=[{"phase": phase} for phase in PHASES], often=3)
 def kill_destination(test, phase):
     """The guest is lost where it is there, and nothing else."""
     chance = random.Random(f"{SEED} destination {phase}")
@@ -156,7 +157,7 @@ def wait_paused_or_ended(migration, qemu):
 
 
 @scenario("SIGKILL of the source in phase {phase}: the destination answers and can end",
-          variants=[{"phase": phase} for phase in PHASES])
+          variants=[{"phase": phase} for phase in PHASES], often=2)
 def kill_source(test, phase):
     """The destination's vCPUs wait for pages that will not come."""
     chance = random.Random(f"{SEED} source {phase}")

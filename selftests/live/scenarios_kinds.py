@@ -8,7 +8,6 @@ from harness import scenario
 from migration import MIB
 from qmp import Failure
 
-VERSIONS = ("7.2", "10.0", "11")
 KINDS = {
     "vanilla": (),
     "preempt": ("postcopy-preempt",),
@@ -46,8 +45,13 @@ def check_blocktime(test, migration, seconds):
 @scenario("QEMU {version}, {kind} postcopy over {transport}: a busy guest arrives, on "
           "huge pages, and block times are right",
           variants=[{"version": version, "kind": kind, "transport": transport}
-                    for version in VERSIONS
-                    for kind, transport in (("vanilla", "unix"), ("preempt", "tcp"))])
+                    for version, kind, transport in (("7.2", "vanilla", "unix"),
+                                                     ("10.0", "preempt", "tcp"),
+                                                     ("11", "vanilla", "unix"),
+                                                     ("7.2", "preempt", "tcp"),
+                                                     ("10.0", "vanilla", "unix"),
+                                                     ("11", "preempt", "tcp"))],
+          often=3)
 def live(test, version, kind, transport):
     """Onto hugepost, by what is usual."""
     source, destination = test.pair(version=version)
@@ -60,7 +64,7 @@ def live(test, version, kind, transport):
 # QEMU 7.2 lets it be asked for, and ends by an assertion of its own, whatever the
 # memory is.
 @scenario("QEMU {version}, multifd precopy and then postcopy: works, or QEMU refuses",
-          variants=[{"version": version} for version in ("10.0", "11")])
+          variants=[{"version": version} for version in ("11", "10.0")], often=1)
 def multifd(test, version):
     """Pages come over several channels before the switch."""
     source, destination = test.pair(version=version)
@@ -78,7 +82,7 @@ def multifd(test, version):
 
 
 @scenario("two vCPUs: a busy guest arrives over {kind} postcopy",
-          variants=[{"kind": kind} for kind in ("vanilla", "preempt")])
+          variants=[{"kind": kind} for kind in ("preempt", "vanilla")], often=1)
 def smp(test, kind):
     """Two vCPUs wait for pages at once."""
     source, destination = test.pair(smp=2)
@@ -88,7 +92,7 @@ def smp(test, kind):
 
 
 @scenario("QEMU {version}: a stopped guest's memory is the same, byte for byte",
-          variants=[{"version": version} for version in VERSIONS])
+          variants=[{"version": version} for version in ("7.2", "10.0", "11")], often=1)
 def stopped(test, version):
     """Nothing runs, so that both sides can be compared."""
     source, destination = test.pair(version=version, stopped=True)
@@ -100,7 +104,8 @@ def stopped(test, version):
 
 @scenario("memory of the source: {memory}",
           variants=[{"memory": memory}
-                    for memory in ("ram", "memfd", "hugepost", "hugepost-object")])
+                    for memory in ("memfd", "hugepost", "ram", "hugepost-object")],
+          often=2)
 def source_memory(test, memory):
     """From any memory with 4 KiB pages, or what QEMU takes for it."""
     source, destination = test.pair(source=memory)

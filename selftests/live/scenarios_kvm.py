@@ -132,7 +132,7 @@ def go_on(migration):
 
 
 @scenario("KVM, QEMU {version}: asynchronous page faults wait for a busy guest's pages",
-          variants=[{"version": version} for version in ("7.2", "10.0")])
+          variants=[{"version": version} for version in ("7.2", "10.0")], often=1)
 def kvm(test, version):
     """The guest runs on in a vCPU's artificial halt until the worker has its page."""
     need_kvm()
@@ -175,8 +175,8 @@ def kvm_kill_paused(test):
 
 @scenario("KVM: SIGKILL of the {killed} while a worker waits for a page ({run})",
           variants=[{"killed": killed, "run": run} for killed, run in
-                    (("destination", 1), ("destination", 2), ("destination", 3),
-                     ("source", 1), ("source", 2))])
+                    (("destination", 1), ("source", 1), ("destination", 2),
+                     ("destination", 3), ("source", 2))], often=2)
 def kvm_kill(test, killed, run):
     """The worker holds the memory of a process that is gone: only the module can
     tell it to let go."""
@@ -298,7 +298,8 @@ def kvm_balloon_arrives(test):
 
 
 @scenario("KVM, QEMU {version}: a Linux guest arrives on huge pages, with asynchronous "
-          "page faults", variants=[{"version": version} for version in ("7.2", "10.0")])
+          "page faults", variants=[{"version": version} for version in ("7.2", "10.0")],
+          often=1)
 def kvm_linux(test, version):
     """Its disk is a virtio device, which touches missing pages as well."""
     need_kvm()

@@ -9,7 +9,7 @@ from migration import MIB
 @scenario("QEMU {version} alone: a stopped guest arrives over {transport}",
           variants=[{"version": version, "transport": transport}
                     for version, transport in (("7.2", "unix"), ("10.0", "tcp"),
-                                               ("11", "unix"))])
+                                               ("11", "unix"))], often=1)
 def plain(test, version, transport):
     """A stopped guest's memory is the same after a postcopy."""
     source, destination = test.pair(destination="ram", version=version, stopped=True)
@@ -22,7 +22,7 @@ def plain(test, version, transport):
 
 
 @scenario("QEMU {version} alone: a busy guest arrives",
-          variants=[{"version": version} for version in ("7.2", "10.0", "11")])
+          variants=[{"version": version} for version in ("7.2", "10.0", "11")], often=1)
 def plain_busy(test, version):
     """A guest that writes to its memory all the time finds all of it right."""
     source, destination = test.pair(destination="ram", version=version)
