@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -266,18 +267,51 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	if (hps_inside)
 		return hps_real()->sendmsg(fd, msg, flags);
+	if (active() && hps_stream_refuses_write(fd, msg->msg_iov, msg->msg_iovlen))
+		return -1;
 	return hps_vhost_sendmsg(fd, msg, flags);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
+	ssize_t ret;
+
 	if (has_back_end() && hps_vhost_known(fd))
 		return hps_vhost_recvmsg(fd, msg, flags);
-	return hps_real()->recvmsg(fd, msg, flags);
+	ret = hps_real()->recvmsg(fd, msg, flags);
+	if (active() && !(flags & MSG_PEEK) &&
+	    hps_stream_refuses_read(fd, msg->msg_iov, msg->msg_iovlen, ret))
+		return -1;
+	return ret;
+}
+
+ssize_t readv(int fd, const struct iovec *iov, int nr)
+{
+	ssize_t ret = hps_real()->readv(fd, iov, nr);
+
+	if (active() && hps_stream_refuses_read(fd, iov, (size_t)nr, ret))
+		return -1;
+	return ret;
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int nr)
+{
+	if (active() && nr > 0 && hps_stream_refuses_write(fd, iov, (size_t)nr))
+		return -1;
+	return hps_real()->writev(fd, iov, nr);
+}
+
+int memfd_create(const char *name, unsigned int flags)
+{
+	if (active() && hps_stream_refuses_file(name))
+		return -1;
+	return hps_real()->memfd_create(name, flags);
 }
 
 int close(int fd)
 {
+	if (active())
+		hps_stream_ended(fd);
 	if (active() && hps_uffd_known(fd))
 		hps_uffd_close(fd);
 	if (has_back_end() && hps_vhost_known(fd) && hps_vhost_close(fd))
@@ -290,6 +324,7 @@ static void close_all(unsigned int first, unsigned int last)
 	unsigned int fd;
 
 	for (fd = first; fd <= last && fd < hps_uffd_max; fd++) {
+		hps_stream_ended((int)fd);
 		if (hps_uffd_known((int)fd))
 			hps_uffd_close((int)fd);
 		if (hps_vhost_known((int)fd))
@@ -309,6 +344,7 @@ static int duplicated(int old, int new)
 {
 	if (active() && new >= 0 && new != old) {
 		/* dup2 and dup3 have closed what was there. */
+		hps_stream_ended(new);
 		if (hps_uffd_known(new))
 			hps_uffd_close(new);
 		if (hps_uffd_known(old))

@@ -26,6 +26,7 @@
 #include "vhost.h"
 
 struct statfs64;
+struct iovec;
 struct msghdr;
 
 /* One of the C library's, without a declaration in its headers. */
@@ -75,6 +76,9 @@ struct hps_real {
 	int (*fallocate)(int fd, int mode, off_t off, off_t len);
 	int (*fstatfs)(int fd, struct statfs64 *buf);
 	ssize_t (*read)(int fd, void *buf, size_t len);
+	ssize_t (*readv)(int fd, const struct iovec *iov, int nr);
+	ssize_t (*writev)(int fd, const struct iovec *iov, int nr);
+	int (*memfd_create)(const char *name, unsigned int flags);
 	ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
 	ssize_t (*recvmsg)(int fd, struct msghdr *msg, int flags);
 	int (*close)(int fd);
@@ -272,6 +276,14 @@ void hps_vhost_replaced(int fd);
 void hps_vhost_quiet(void);
 void hps_vhost_dup(int old, int new);
 void hps_vhost_forked(void);
+
+/* --- stream.c: migrations that would leave the guest's memory behind ------------ */
+
+/* True: the call is to fail with errno. */
+bool hps_stream_refuses_write(int fd, const struct iovec *iov, size_t nr);
+bool hps_stream_refuses_read(int fd, const struct iovec *iov, size_t nr, ssize_t len);
+bool hps_stream_refuses_file(const char *name);
+void hps_stream_ended(int fd);
 
 /* --- settings (main.c) -------------------------------------------------------- */
 
