@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "replace.h"
 #include "say.h"
 
 #define RAM_DEFAULT	(128ULL << 20)	/* QEMU's */
@@ -63,20 +64,22 @@ static uint64_t add_backend(struct line *line)
 static void use_backend(struct line *line, const char *id, bool replace)
 {
 	struct object *object = find_object(line, id);
+	const char *hindrance;
 
 	if (object && object->on_device)
 		return;
 	if (!replace) {
 		note("the back end '%s' is left alone: memory in it is not hugepost's%s", id,
-		     object ? " (" REPLACE "=1 puts a memory-backend-ram there)" : "");
+		     object && !replace_hinders(object) ? " (" REPLACE "=1 puts it there)" : "");
 		return;
 	}
 	if (!object)
 		die(EXIT_OWN, REPLACE ": no -object makes the back end '%s': add it", id);
-	if (strcmp(object->type, "memory-backend-ram"))
-		die(EXIT_OWN, REPLACE ": the back end '%s' is a %s: only a memory-backend-ram can "
-		    "be replaced", id, object->type);
-	line->argv[object->index] = object_on_device(object, line->argv[object->index]);
+	hindrance = replace_hinders(object);
+	if (hindrance)
+		note(REPLACE ": the back end '%s' is left alone: it is %s", id, hindrance);
+	else
+		line->argv[object->index] = replace_object(object, line->argv[object->index]);
 }
 
 static void use_backends(struct line *line)
@@ -112,6 +115,10 @@ uint64_t backend_apply(struct line *line)
 		use_backends(line);
 	else
 		bytes = add_backend(line);
+
+	/* Memory that is plugged: no other part of the guest waits for it. */
+	for (i = 0; i < line->nr_plugged && setting(REPLACE); i++)
+		use_backend(line, line->plugged[i], true);
 
 	/* Also memory of DIMMs, which no machine or NUMA node names. */
 	for (i = 0; i < line->nr_objects; i++)

@@ -2,6 +2,7 @@
 /* Reads QEMU's command line as QEMU does, whose options begin with - or --. */
 #include <ctype.h>
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,15 +117,45 @@ static void read_machine(struct line *line, const char *value)
 	free(size);
 }
 
+static void add_name(char ***list, size_t *nr, char *name)
+{
+	if (!name)
+		return;
+	*list = must(reallocarray(*list, *nr + 1, sizeof(**list)));
+	(*list)[(*nr)++] = name;
+}
+
 static void read_numa(struct line *line, const char *value)
 {
-	char *memdev = list_get(value, "type", "memdev");
+	add_name(&line->memdevs, &line->nr_memdevs, list_get(value, "type", "memdev"));
+}
 
-	if (!memdev)
-		return;
-	line->memdevs = must(reallocarray(line->memdevs, line->nr_memdevs + 1,
-					  sizeof(*line->memdevs)));
-	line->memdevs[line->nr_memdevs++] = memdev;
+/* In a list or in JSON; what is neither is for QEMU to tell of. */
+static char *device_property(const char *value, const char *key)
+{
+	struct json_object *json, *member = NULL;
+	char *text = NULL;
+
+	if (*value != '{')
+		return list_get(value, "driver", key);
+	json = json_tokener_parse(value);
+	if (json_object_object_get_ex(json, key, &member) && member)
+		text = must(strdup(json_object_get_string(member)));
+	json_object_put(json);
+	return text;
+}
+
+/* Devices that are memory of the guest; what an NVDIMM holds is more than that. */
+static void read_device(struct line *line, const char *value)
+{
+	static const char *const memory[] = {
+		"pc-dimm", "virtio-mem", "virtio-mem-pci", "virtio-mem-pci-non-transitional", NULL
+	};
+	char *driver = device_property(value, "driver");
+
+	if (driver && has(memory, driver))
+		add_name(&line->plugged, &line->nr_plugged, device_property(value, "memdev"));
+	free(driver);
 }
 
 static void read_object(struct line *line, int index)
@@ -152,6 +183,8 @@ static void read_option(struct line *line, const char *option, int index)
 		read_machine(line, value);
 	else if (!strcmp(option, "numa"))
 		read_numa(line, value);
+	else if (!strcmp(option, "device"))
+		read_device(line, value);
 	else if (!strcmp(option, "object"))
 		read_object(line, index);
 	else if (!strcmp(option, "mem-path"))

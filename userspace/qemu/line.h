@@ -22,6 +22,8 @@ struct line {
 	char *backend;		/* -machine memory-backend */
 	char **memdevs;		/* -numa memdev */
 	size_t nr_memdevs;
+	char **plugged;		/* -device memdev of a DIMM or of virtio-mem */
+	size_t nr_plugged;
 	struct object *objects;	/* -object, those that are memory back ends */
 	size_t nr_objects;
 };

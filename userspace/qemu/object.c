@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads, checks and changes -object memory-backend-..., as list and as JSON. */
+/* Reads and checks -object memory-backend-..., as list and as JSON. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <linux/hugepost.h>
@@ -46,10 +46,22 @@ static uint64_t size_property(const char *value, struct json_object *json, const
 	return size;
 }
 
+/* Is a property there, and neither off nor, as rom may be, auto? */
+static bool is_set(const char *value, struct json_object *json, const char *key)
+{
+	char *text = property(value, json, key);
+	bool is = false;
+
+	if (text && parse_bool(text, &is))
+		is = false;
+	free(text);
+	return is;
+}
+
 bool object_read(struct object *object, const char *value)
 {
 	struct json_object *json = NULL;
-	char *share, *path;
+	char *share;
 	bool is_memory;
 
 	*object = (struct object) { .json = *value == '{' };
@@ -65,9 +77,10 @@ bool object_read(struct object *object, const char *value)
 	if (is_memory) {
 		object->id = property(value, json, "id");
 		object->size = size_property(value, json, "size");
-		path = property(value, json, "mem-path");
-		object->on_device = is_device(path);
-		free(path);
+		object->path = property(value, json, "mem-path");
+		object->on_device = is_device(object->path);
+		object->persistent = is_set(value, json, "pmem") ||
+				     is_set(value, json, "readonly") || is_set(value, json, "rom");
 	}
 	/* Of no interest elsewhere, where they can be whatever QEMU takes. */
 	if (object->on_device) {
@@ -98,29 +111,4 @@ void object_check(const struct object *object)
 	die(EXIT_OWN, "the back end '%s' on " HUGEPOST_DEVICE " %s: add ,%s%s%s to its -object",
 	    object->id ? object->id : "",
 	    *share ? "would be mapped private" : "could not hold huge pages", share, and, align);
-}
-
-static char *json_on_device(const char *value)
-{
-	struct json_object *json = must(json_tokener_parse(value));
-	char *text;
-
-	json_object_object_add(json, "qom-type", json_object_new_string("memory-backend-file"));
-	json_object_object_add(json, "mem-path", json_object_new_string(HUGEPOST_DEVICE));
-	json_object_object_add(json, "share", json_object_new_boolean(1));
-	json_object_object_add(json, "align", json_object_new_int64(HOST_PAGE));
-	text = must(strdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
-							  JSON_C_TO_STRING_NOSLASHESCAPE)));
-	json_object_put(json);
-	return text;
-}
-
-char *object_on_device(struct object *object, const char *value)
-{
-	object->on_device = true;
-	if (object->json)
-		return json_on_device(value);
-	/* The last value of a key is the one that counts. */
-	return format("%s,qom-type=memory-backend-file,mem-path=" HUGEPOST_DEVICE
-		      ",share=on,align=2M", value);
 }

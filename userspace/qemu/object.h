@@ -12,6 +12,8 @@ struct object {
 	int index;		/* of -object's value in the command line */
 	bool json;		/* the value is a JSON object, as libvirt writes it */
 	char *type, *id;
+	char *path;		/* mem-path, or NULL */
+	bool persistent;	/* pmem, or not to be written */
 	bool on_device;		/* mem-path is /dev/hugepost */
 	bool share;
 	uint64_t size, align;
@@ -25,8 +27,5 @@ bool object_read(struct object *object, const char *value);
 
 /* Ends the program if the object is on the device, and cannot work there. */
 void object_check(const struct object *object);
-
-/* A new value for -object: what @value describes, but on the device. */
-char *object_on_device(struct object *object, const char *value);
 
 #endif /* QEMU_OBJECT_H */

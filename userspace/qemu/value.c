@@ -30,7 +30,7 @@ static char *next_item(const char **rest)
 	return item;
 }
 
-static bool same_key(const char *a, const char *b)
+bool same_key(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++)
 		if ((*a == '_' ? '-' : *a) != (*b == '_' ? '-' : *b))
@@ -38,30 +38,57 @@ static bool same_key(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* Key and value of @item, whose text is changed. */
+static void split_item(char *item, const char *implied, const char **key, const char **value)
+{
+	char *equals = strchr(item, '=');
+
+	*key = item;
+	*value = "on";
+	if (equals) {
+		*equals = '\0';
+		*value = equals + 1;
+	} else if (implied) {
+		*key = implied;
+		*value = item;
+	}
+}
+
 char *list_get(const char *list, const char *implied, const char *key)
 {
 	char *found = NULL, *item;
-	bool first = true;
+	const char *name, *value;
 
-	while ((item = next_item(&list))) {
-		const char *name = item, *value = "on";
-		char *equals = strchr(item, '=');
-
-		if (equals) {
-			*equals = '\0';
-			value = equals + 1;
-		} else if (first && implied) {
-			name = implied;
-			value = item;
-		}
+	for (; (item = next_item(&list)); implied = NULL) {
+		split_item(item, implied, &name, &value);
 		if (same_key(name, key)) {
 			free(found);
 			found = must(strdup(value));
 		}
-		first = false;
 		free(item);
 	}
 	return found;
+}
+
+char *list_keep(const char *list, const char *implied,
+		bool (*keep)(const char *key, const char *value, void *data), void *data)
+{
+	char *result = must(strdup("")), *item;
+	const char *from = list, *key, *value;
+
+	for (; (item = next_item(&list)); implied = NULL, from = list) {
+		split_item(item, implied, &key, &value);
+		if (keep(key, value, data)) {
+			/* The comma behind it is the list's, or there is none. */
+			int length = (int)(list - from) - (*list || list[-1] == ',');
+			char *longer = format("%s%s%.*s", result, *result ? "," : "", length, from);
+
+			free(result);
+			result = longer;
+		}
+		free(item);
+	}
+	return result;
 }
 
 bool list_has(const char *list, const char *word)

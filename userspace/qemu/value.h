@@ -14,6 +14,16 @@
  */
 char *list_get(const char *list, const char *implied, const char *key);
 
+/* The same key, where '_' stands for '-'? */
+bool same_key(const char *a, const char *b);
+
+/*
+ * A new string: the items of @list that @keep is true for, as they are written.
+ * @implied as above.
+ */
+char *list_keep(const char *list, const char *implied,
+		bool (*keep)(const char *key, const char *value, void *data), void *data);
+
 /* @list has an item that is just @word, or @word is all of it. */
 bool list_has(const char *list, const char *word);
 
