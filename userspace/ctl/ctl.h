@@ -30,6 +30,7 @@ struct options {
 	uint64_t timeout_ns, count;
 	uint64_t interval_ns;		/* 0: the command's own */
 	uint32_t cells;			/* 0: as many as fit */
+	const char *output;		/* a file, NULL: standard output */
 	bool set;			/* change the setting */
 	uint64_t value;			/* to this */
 };
@@ -43,6 +44,7 @@ int monitor_run(struct hp_nl *nl, const struct options *options);
 int top_run(struct hp_nl *nl, const struct options *options);
 int wait_run(struct hp_nl *nl, const struct options *options);
 int stats_run(struct hp_nl *nl, const struct options *options);
+int metrics_run(struct hp_nl *nl, const struct options *options);
 int reserve_run(struct hp_nl *nl, const struct options *options);
 int limit_run(struct hp_nl *nl, const struct options *options);
 int step_run(struct hp_nl *nl, const struct options *options);

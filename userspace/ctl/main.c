@@ -28,6 +28,7 @@ enum {
 	KEY_COUNT,
 	KEY_INTERVAL,
 	KEY_JSON,
+	KEY_OUTPUT,
 	KEY_TIMEOUT,
 };
 
@@ -71,6 +72,11 @@ static const struct argp_option stats_options[] = {
 	OPTION_INTERVAL,
 	{ "count", KEY_COUNT, "N", 0, "Print N lines (no end)", 1 },
 	OPTION_JSON_LINES,
+	{ 0 }
+};
+
+static const struct argp_option metrics_options[] = {
+	{ "output", KEY_OUTPUT, "FILE", 0, "Replace FILE, in one step", 1 },
 	{ 0 }
 };
 
@@ -122,6 +128,8 @@ static const struct command commands[] = {
 	  "q quits." },
 	{ "stats", stats_run, stats_options, WORDS_NONE, false,
 	  "Print the rates of all objects together, a line an interval." },
+	{ "metrics", metrics_run, metrics_options, WORDS_NONE, false,
+	  "Print all figures in the format of OpenMetrics." },
 	{ "wait", wait_run, wait_options, WORDS_ID, false,
 	  "Wait until an object is armed, or complete, or both." },
 	{ "reserve", reserve_run, json_options, WORDS_SIZE, false,
@@ -241,6 +249,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_JSON:
 		options->json = true;
+		break;
+	case KEY_OUTPUT:
+		options->output = arg;
 		break;
 	case KEY_TIMEOUT:
 		if (parse_seconds(arg, &options->timeout_ns))

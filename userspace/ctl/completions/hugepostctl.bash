@@ -19,7 +19,7 @@ _hugepostctl_words()
 		*)
 			# The value of an option is no word.
 			[[ ${COMP_WORDS[i - 1]} == = ]] && continue
-			[[ ${COMP_WORDS[i - 1]} =~ ^--(cells|count|interval|timeout)$ ]] && continue
+			[[ ${COMP_WORDS[i - 1]} =~ ^--(cells|count|interval|output|timeout)$ ]] && continue
 			if [[ -z $command ]]; then
 				command=${COMP_WORDS[i]}
 			else
@@ -39,7 +39,7 @@ _hugepostctl()
 	case $command in
 	'')
 		options=--json
-		words='list show channels map monitor top stats wait reserve limit step'
+		words='list show channels map monitor top stats metrics wait reserve limit step'
 		;;
 	list) options='--all --json' ;;
 	show) options=--json ;;
@@ -48,6 +48,7 @@ _hugepostctl()
 	monitor) options=--json ;;
 	top) options=--interval ;;
 	stats) options='--interval --count --json' ;;
+	metrics) options=--output ;;
 	wait) options='--armed --complete --timeout --json' ;;
 	reserve | limit | step) options=--json ;;
 	esac

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Module, objects and channels as OpenMetrics. A family is named once and followed by
+ * its samples. Names of processes and cgroups are labels of one family, to be joined
+ * with others by "object": any other has labels of a few values.
+ */
+#include <inttypes.h>
+
+#include "format.h"
+#include "metrics.h"
+
+enum type { GAUGE, COUNTER };
+
+/* A family of which each object or channel has one sample. */
+struct metric {
+	const char *name;	/* without hugepost_..._, and _total of a counter */
+	const char *unit;	/* "" without one; the name ends with it */
+	const char *help;
+	enum type type;
+	size_t offset;		/* of a uint64_t */
+};
+
+#define OBJECT(_type, _name, _unit, _member, _help) \
+	{ .name = _name, .unit = _unit, .help = _help, .type = _type, \
+	  .offset = offsetof(struct hp_object, _member) }
+
+static const struct metric object_metrics[] = {
+	OBJECT(GAUGE, "size_bytes", "bytes", length, "Size of the guest's memory"),
+	OBJECT(GAUGE, "memory_bytes", "bytes", memory, "Memory held, staging pages included"),
+	OBJECT(GAUGE, "staging_bytes", "bytes", staging, "Memory that channels set aside"),
+	OBJECT(GAUGE, "metadata_bytes", "bytes", metadata, "Memory of the module's own state"),
+	OBJECT(GAUGE, "poisoned_pages", "pages", poisoned,
+	       "Target pages lost to memory errors"),
+	OBJECT(COUNTER, "filled_pages", "pages", filled, "Target pages filled by channels"),
+	OBJECT(COUNTER, "discarded_pages", "pages", discarded, "Target pages discarded"),
+	OBJECT(COUNTER, "zero_filled_pages", "pages", zero_fills,
+	       "Missing pages that a touch filled with zeros"),
+	OBJECT(COUNTER, "faults", "", faults, "Touches that reached the module"),
+	OBJECT(COUNTER, "waits", "", waits, "Touches that waited for a page"),
+	OBJECT(COUNTER, "events", "", events, "Missing pages that a handler was told of"),
+};
+
+#define CHANNEL(_name, _unit, _member, _help) \
+	{ .name = _name, .unit = _unit, .help = _help, .type = COUNTER, \
+	  .offset = offsetof(struct hp_channel, _member) }
+
+static const struct metric channel_metrics[] = {
+	CHANNEL("filled_pages", "pages", pages, "Target pages filled"),
+	CHANNEL("zero_pages", "pages", zero_pages, "Of these, pages of zeros"),
+	CHANNEL("filled_bytes", "bytes", bytes, "Bytes copied"),
+	CHANNEL("duplicate_pages", "pages", duplicates, "Pages that were there already"),
+	CHANNEL("replaced_pages", "pages", replaced, "Pages that were filled once more"),
+	CHANNEL("resets", "", resets, "Resets of the channel"),
+};
+
+#define NR(list) (sizeof(list) / sizeof((list)[0]))
+
+static void family(FILE *to, const char *name, enum type type, const char *unit, const char *help)
+{
+	fprintf(to, "# TYPE hugepost_%s %s\n", name, type == COUNTER ? "counter" : "gauge");
+	if (*unit)
+		fprintf(to, "# UNIT hugepost_%s %s\n", name, unit);
+	fprintf(to, "# HELP hugepost_%s %s.\n", name, help);
+}
+
+static void label(FILE *to, const char *name, const char *value)
+{
+	fprintf(to, ",%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '\n') {
+			fputs("\\n", to);
+			continue;
+		}
+		if (*value == '\\' || *value == '"')
+			fputc('\\', to);
+		fputc(*value, to);
+	}
+	fputc('"', to);
+}
+
+static void module_gauge(FILE *to, const char *name, const char *unit, const char *help,
+			 uint64_t value)
+{
+	family(to, name, GAUGE, unit, help);
+	fprintf(to, "hugepost_%s %" PRIu64 "\n", name, value);
+}
+
+static void print_module(FILE *to, const struct hp_module *module)
+{
+	fputs("# TYPE hugepost_module info\n# HELP hugepost_module The loaded module.\n", to);
+	fprintf(to, "hugepost_module_info{api_version=\"%" PRIu32 "\"", module->api_version);
+	label(to, "version", module->version ? module->version : "");
+	fputs("} 1\n", to);
+	module_gauge(to, "objects", "", "Memory objects that are open", module->objects);
+	module_gauge(to, "memory_bytes", "bytes", "Memory that objects and reserve hold",
+		     module->memory);
+	module_gauge(to, "staging_bytes", "bytes", "Of it, memory that channels set aside",
+		     module->staging);
+	if (module->limit != NO_LIMIT)
+		module_gauge(to, "limit_bytes", "bytes", "Memory that may be held",
+			     module->limit);
+	module_gauge(to, "reserve_bytes", "bytes", "Memory to be kept ready", module->reserve);
+	module_gauge(to, "reserve_ready_bytes", "bytes", "Memory that is ready",
+		     module->reserve_ready);
+}
+
+static void print_owners(FILE *to, const struct hp_objects *objects)
+{
+	size_t i;
+
+	fputs("# TYPE hugepost_object info\n# HELP hugepost_object Whose object it is.\n", to);
+	for (i = 0; i < objects->nr; i++) {
+		const struct hp_object *o = &objects->list[i];
+
+		fprintf(to, "hugepost_object_info{object=\"%" PRIu64 "\",pid=\"%" PRIu32 "\"",
+			o->id, o->pid);
+		label(to, "command", o->command ? o->command : "");
+		label(to, "cgroup", o->cgroup ? o->cgroup : "");
+		fputs("} 1\n", to);
+	}
+}
+
+static void print_modes(FILE *to, const struct hp_objects *objects)
+{
+	static const uint32_t modes[] = {
+		HUGEPOST_MODE_UNARMED, HUGEPOST_MODE_ARMED, HUGEPOST_MODE_LOST
+	};
+	size_t i, mode;
+
+	fputs("# TYPE hugepost_object_mode stateset\n"
+	      "# HELP hugepost_object_mode Who answers touches of missing pages.\n", to);
+	for (i = 0; i < objects->nr; i++)
+		for (mode = 0; mode < NR(modes); mode++)
+			fprintf(to, "hugepost_object_mode{object=\"%" PRIu64
+				"\",hugepost_object_mode=\"%s\"} %d\n", objects->list[i].id,
+				mode_name(modes[mode]), objects->list[i].mode == modes[mode]);
+}
+
+static void print_ages(FILE *to, const struct hp_objects *objects)
+{
+	size_t i;
+
+	family(to, "object_age_seconds", GAUGE, "seconds", "Since the object was opened");
+	for (i = 0; i < objects->nr; i++)
+		fprintf(to, "hugepost_object_age_seconds{object=\"%" PRIu64 "\"} %.3f\n",
+			objects->list[i].id,
+			(double)(objects->list[i].time - objects->list[i].created) / 1e9);
+}
+
+/* A sample for each of a few values of a label. */
+static void part(FILE *to, const char *name, uint64_t id, const char *key, const char *value,
+		 uint64_t number)
+{
+	fprintf(to, "hugepost_%s{object=\"%" PRIu64 "\",%s=\"%s\"} %" PRIu64 "\n", name, id, key,
+		value, number);
+}
+
+static void print_parts(FILE *to, const struct hp_objects *objects)
+{
+	const struct hp_object *o, *end = objects->list + objects->nr;
+
+	family(to, "object_host_pages", GAUGE, "pages", "Host pages in each state");
+	for (o = objects->list; o != end; o++) {
+		part(to, "object_host_pages", o->id, "state", "empty", o->empty);
+		part(to, "object_host_pages", o->id, "state", "assembling", o->assembling);
+		part(to, "object_host_pages", o->id, "state", "present", o->present);
+		part(to, "object_host_pages", o->id, "state", "zero", o->zero);
+	}
+	family(to, "object_installs", COUNTER, "", "Entries made in page tables");
+	for (o = objects->list; o != end; o++) {
+		part(to, "object_installs_total", o->id, "size", "huge", o->installs_huge);
+		part(to, "object_installs_total", o->id, "size", "single", o->installs_single);
+	}
+}
+
+static uint64_t value_of(const struct metric *metric, const void *structure)
+{
+	return *(const uint64_t *)((const char *)structure + metric->offset);
+}
+
+static void print_objects(FILE *to, const struct hp_objects *objects)
+{
+	const struct metric *m;
+	char name[64];
+	size_t i;
+
+	for (m = object_metrics; m < object_metrics + NR(object_metrics); m++) {
+		snprintf(name, sizeof(name), "object_%s", m->name);
+		family(to, name, m->type, m->unit, m->help);
+		for (i = 0; i < objects->nr; i++)
+			fprintf(to, "hugepost_%s%s{object=\"%" PRIu64 "\"} %" PRIu64 "\n", name,
+				m->type == COUNTER ? "_total" : "", objects->list[i].id,
+				value_of(m, &objects->list[i]));
+	}
+}
+
+static void print_channels(FILE *to, const struct hp_objects *objects,
+			   const struct hp_channels *channels)
+{
+	const struct metric *m;
+	char name[64];
+	size_t i, j;
+
+	for (m = channel_metrics; m < channel_metrics + NR(channel_metrics); m++) {
+		snprintf(name, sizeof(name), "channel_%s", m->name);
+		family(to, name, COUNTER, m->unit, m->help);
+		for (i = 0; i < objects->nr; i++)
+			for (j = 0; j < channels[i].nr; j++)
+				fprintf(to, "hugepost_%s_total{object=\"%" PRIu64 "\",channel=\"%"
+					PRIu32 "\"} %" PRIu64 "\n", name, objects->list[i].id,
+					channels[i].list[j].index,
+					value_of(m, &channels[i].list[j]));
+	}
+}
+
+void metrics_print(FILE *to, const struct hp_module *module, const struct hp_objects *objects,
+		   const struct hp_channels *channels)
+{
+	print_module(to, module);
+	print_owners(to, objects);
+	print_modes(to, objects);
+	print_ages(to, objects);
+	print_objects(to, objects);
+	print_parts(to, objects);
+	print_channels(to, objects, channels);
+	fputs("# EOF\n", to);
+}
