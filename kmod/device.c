@@ -24,6 +24,8 @@
 #include "selftest.h"
 #include "setup.h"
 #include "stats.h"
+#include "thin.h"
+#include "trim.h"
 
 static int hp_open(struct inode *inode, struct file *file)
 {
@@ -93,6 +95,7 @@ static const struct hp_ioctl_op *const hp_ioctl_ops[] = {
 	[HUGEPOST_CMD_WAKE] = &hp_op_wake,
 	[HUGEPOST_CMD_COLLAPSE] = &hp_op_collapse,
 	[HUGEPOST_CMD_STATS] = &hp_op_stats,
+	[HUGEPOST_CMD_TRIM] = &hp_op_trim,
 };
 
 static noinline long hp_ioctl_any(struct file *file, unsigned int cmd,
@@ -172,15 +175,20 @@ static int __init hp_init(void)
 		why = "the reserve cannot have a worker";
 		goto err_poison;
 	}
+	ret = hp_thin_init();
+	if (ret) {
+		why = "what looks for zeros cannot have a worker";
+		goto err_reserve;
+	}
 	ret = hp_selftest(&hp_fops, &why);
 	if (ret)
-		goto err_reserve;
+		goto err_thin;
 	ret = hp_netlink_init(&hp_fops);
 	if (ret) {
 		why = ret == -EEXIST ?
 			"netlink family hugepost is there already: unload the module that has it" :
 			"netlink family hugepost cannot be registered";
-		goto err_reserve;
+		goto err_thin;
 	}
 	ret = misc_register(&hp_misc);
 	if (ret) {
@@ -191,6 +199,8 @@ static int __init hp_init(void)
 
 err_netlink:
 	hp_netlink_exit();
+err_thin:
+	hp_thin_exit();
 err_reserve:
 	hp_reserve_exit();
 err_poison:
@@ -203,6 +213,7 @@ static void __exit hp_exit(void)
 {
 	misc_deregister(&hp_misc);
 	hp_netlink_exit();
+	hp_thin_exit();
 	hp_reserve_exit();
 	hp_poison_exit();
 	hp_inode_exit();

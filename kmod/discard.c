@@ -142,31 +142,11 @@ static int hp_discard_in(struct hp_object *obj, struct hp_hostpage *hp,
 	return ret;
 }
 
-/*
- * The first host page from @hidx on that is not empty, or one behind. One that
- * another DISCARD has cleared is not as long as it may still be mapped.
- */
-static unsigned long hp_next_populated(struct hp_object *obj,
-				       unsigned long hidx, pgoff_t end)
-{
-	unsigned long c = hidx / HP_CHUNK;
-	unsigned int i = hidx % HP_CHUNK;
-	struct hp_chunk *chunk;
-
-	for (; c < obj->nr_chunks && c * HP_CHUNK * HP_SUBS < end; c++, i = 0) {
-		chunk = READ_ONCE(obj->chunks[c]);
-		for (; chunk && i < HP_CHUNK; i++)
-			if (READ_ONCE(chunk->pages[i].state) != HP_EMPTY)
-				return c * HP_CHUNK + i;
-	}
-	return obj->nr_hostpages;
-}
-
 static int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 {
 	struct hugepost_discard *arg = &cmd->arg.discard;
+	unsigned long hidx, after;
 	pgoff_t first, end;
-	unsigned long hidx;
 	int ret;
 
 	arg->out_pages = 0;
@@ -176,10 +156,10 @@ static int hp_discard(struct hp_object *obj, struct hp_ucmd *cmd)
 
 	first = arg->offset >> PAGE_SHIFT;
 	end = first + (arg->length >> PAGE_SHIFT);
+	after = hp_pgoff_to_hidx(end - 1) + 1;
 	hidx = array_index_nospec(hp_pgoff_to_hidx(first), obj->nr_hostpages);
-	for (hidx = hp_next_populated(obj, hidx, end);
-	     hidx * HP_SUBS < end;
-	     hidx = hp_next_populated(obj, hidx + 1, end)) {
+	for (hidx = hp_hostpage_next(obj, hidx, after); hidx < after;
+	     hidx = hp_hostpage_next(obj, hidx + 1, after)) {
 		pgoff_t base = hidx * HP_SUBS;
 
 		ret = hp_discard_in(obj, hp_hostpage_find(obj, hidx), hidx,

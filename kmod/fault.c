@@ -22,6 +22,7 @@
 #include "policy.h"
 #include "setup.h"
 #include "stall.h"
+#include "thin.h"
 
 static bool hp_tp_present(struct hp_object *obj, pgoff_t tp)
 {
@@ -282,6 +283,7 @@ static int hp_fault_materialise(struct hp_object *obj, struct vm_fault *vmf,
 			return PTR_ERR(folio);
 	}
 	hp_hostpage_materialise(obj, hp, hidx, folio, &none);
+	hp_thin_note(obj, hidx, vmf);
 	return 0;
 }
 

@@ -52,6 +52,27 @@ struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx)
 	return hp_hostpage_find(obj, hidx);
 }
 
+/*
+ * The first host page from @hidx on, before @end, that is not empty; @end if there is
+ * none. One that another DISCARD has cleared is not empty as long as it may still be
+ * mapped.
+ */
+unsigned long hp_hostpage_next(struct hp_object *obj, unsigned long hidx,
+			       unsigned long end)
+{
+	unsigned long c = hidx / HP_CHUNK;
+	unsigned int i = hidx % HP_CHUNK;
+	struct hp_chunk *chunk;
+
+	for (; c < obj->nr_chunks && c * HP_CHUNK < end; c++, i = 0) {
+		chunk = READ_ONCE(obj->chunks[c]);
+		for (; chunk && i < HP_CHUNK; i++)
+			if (READ_ONCE(chunk->pages[i].state) != HP_EMPTY)
+				return min(c * HP_CHUNK + i, end);
+	}
+	return end;
+}
+
 /* Gives the memory of all host pages back, which nobody uses any more. */
 void hp_hostpages_free_memory(struct hp_object *obj)
 {

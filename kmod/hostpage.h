@@ -53,6 +53,8 @@ void hp_hostpages_free_memory(struct hp_object *obj);
 void hp_hostpages_free(struct hp_object *obj);
 
 struct hp_hostpage *hp_hostpage_get(struct hp_object *obj, unsigned long hidx);
+unsigned long hp_hostpage_next(struct hp_object *obj, unsigned long hidx,
+			       unsigned long end);
 void hp_hostpage_count(struct hp_object *obj, struct hp_hostpage *hp);
 bool hp_hostpage_set_zero(struct hp_object *obj, struct hp_hostpage *hp);
 void hp_hostpage_attach_bits(struct hp_object *obj, struct hp_hostpage *hp,

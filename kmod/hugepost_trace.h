@@ -119,6 +119,13 @@ DEFINE_EVENT(hugepost_range, hugepost_discard,
 	TP_ARGS(obj, start, length, out1, out2, result)
 );
 
+/* start is an offset; out: bytes given back, 0 */
+DEFINE_EVENT(hugepost_range, hugepost_trim,
+	TP_PROTO(struct hp_object *obj, u64 start, u64 length, u64 out1,
+		 u64 out2, int result),
+	TP_ARGS(obj, start, length, out1, out2, result)
+);
+
 /* start is an address; out: the first run that has to be mapped anew, its length */
 DEFINE_EVENT(hugepost_range, hugepost_collapse,
 	TP_PROTO(struct hp_object *obj, u64 start, u64 length, u64 out1,

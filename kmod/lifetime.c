@@ -14,6 +14,7 @@
 #include "registry.h"
 #include "reserve.h"
 #include "setup.h"
+#include "thin.h"
 
 struct hp_object *hp_object_open(void)
 {
@@ -34,6 +35,7 @@ void hp_tables_put(struct hp_object *obj)
 {
 	if (!refcount_dec_and_test(&obj->users))
 		return;
+	hp_thin_free(obj);
 	hp_setup_free_tables(obj);
 	mem_cgroup_put(obj->mem.memcg);
 	obj->mem.memcg = NULL;
@@ -50,6 +52,7 @@ void hp_object_release(struct hp_object *obj)
 	hp_registry_remove(obj);
 	hp_guest_end(obj->guest);
 	hp_disarm_object(obj);
+	hp_thin_end(obj);
 	hp_setup_free_memory(obj);
 	if (obj->ready)
 		hp_report(obj, HUGEPOST_EVENT_KIND_RELEASED);

@@ -15,8 +15,10 @@
 #include "reserve.h"
 #include "stall.h"
 #include "stats.h"
+#include "thin.h"
 
 #define HP_MAP_CELLS	4096
+#define HP_TRIM_WALK	512	/* host pages that one request trims at most */
 
 /*
  * Host pages that one request for a map looks at. As long as any request is under
@@ -321,6 +323,62 @@ static int hp_map_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return hp_reply(msg, ret, info);
 }
 
+static int hp_put_trimmed(struct sk_buff *skb, struct hp_object *obj, u64 next,
+			  u64 trimmed)
+{
+	const int pad = HUGEPOST_A_TRIM_PAD;
+
+	if (nla_put_u64_64bit(skb, HUGEPOST_A_TRIM_OBJECT, obj->id, pad) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_TRIM_TRIMMED, trimmed, pad) ||
+	    (next < obj->nr_hostpages &&
+	     nla_put_u64_64bit(skb, HUGEPOST_A_TRIM_NEXT_HOST_PAGE, next, pad)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int hp_trim_some(struct sk_buff *msg, struct hp_object *obj,
+			struct genl_info *info)
+{
+	struct nlattr *nla = info->attrs[HUGEPOST_A_TRIM_FIRST_HOST_PAGE];
+	u64 first = nla ? nla_get_u64(nla) : 0, end = 0;
+	unsigned long done = 0;
+	int ret = 0;
+
+	if (hp_object_ready(obj) && first < obj->nr_hostpages) {
+		end = min_t(u64, first + HP_TRIM_WALK, obj->nr_hostpages);
+		ret = hp_thin_now(obj, first, end, &done);
+	} else if (first) {
+		NL_SET_ERR_MSG_ATTR(info->extack, nla,
+				    "the object has fewer host pages");
+		ret = -ERANGE;
+	}
+	return ret ?: hp_put_trimmed(msg, obj, end, done);
+}
+
+static int hp_object_trim_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct hp_object *obj;
+	struct sk_buff *msg;
+	int ret;
+
+	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
+		NL_SET_ERR_MSG(info->extack,
+			       "to trim needs CAP_SYS_ADMIN on the host");
+		return -EPERM;
+	}
+	if (GENL_REQ_ATTR_CHECK(info, HUGEPOST_A_TRIM_OBJECT))
+		return -EINVAL;
+	msg = hp_reply_new(info, GENLMSG_DEFAULT_SIZE);
+	if (!msg)
+		return -ENOMEM;
+
+	obj = hp_object_find(info->attrs[HUGEPOST_A_TRIM_OBJECT], info->extack);
+	ret = obj ? hp_trim_some(msg, obj, info) : -ENOENT;
+	if (obj)
+		hp_tables_put(obj);
+	return hp_reply(msg, ret, info);
+}
+
 static int hp_put_module(struct sk_buff *skb)
 {
 	const int pad = HUGEPOST_A_MODULE_PAD;
@@ -464,6 +522,11 @@ static const struct nla_policy hp_map_get_policy[] = {
 	[HUGEPOST_A_MAP_FIRST_CELL] = NLA_POLICY_MAX(NLA_U32, HP_MAP_CELLS - 1),
 };
 
+static const struct nla_policy hp_object_trim_policy[] = {
+	[HUGEPOST_A_TRIM_OBJECT] = { .type = NLA_U64 },
+	[HUGEPOST_A_TRIM_FIRST_HOST_PAGE] = { .type = NLA_U64 },
+};
+
 static const struct genl_ops hp_nl_ops[] = {
 	{
 		.cmd = HUGEPOST_NL_CMD_MODULE_GET,
@@ -497,6 +560,12 @@ static const struct genl_ops hp_nl_ops[] = {
 		.policy = hp_map_get_policy,
 		.maxattr = ARRAY_SIZE(hp_map_get_policy) - 1,
 		.doit = hp_map_get_doit,
+	},
+	{
+		.cmd = HUGEPOST_NL_CMD_OBJECT_TRIM,
+		.policy = hp_object_trim_policy,
+		.maxattr = ARRAY_SIZE(hp_object_trim_policy) - 1,
+		.doit = hp_object_trim_doit,
 	},
 };
 

@@ -146,6 +146,8 @@ int hp_describe_object(struct sk_buff *skb, struct hp_object *obj)
 			      READ_ONCE(obj->mode_since), pad) ||
 	    nla_put_u64_64bit(skb, HUGEPOST_A_OBJECT_FILLED,
 			      hp_object_filled(obj, stats.out_channels), pad) ||
+	    nla_put_u64_64bit(skb, HUGEPOST_A_OBJECT_TRIMMED,
+			      atomic64_read(&obj->count.trimmed), pad) ||
 	    nla_put_u32(skb, HUGEPOST_A_OBJECT_MODE, stats.out_mode) ||
 	    nla_put_u32(skb, HUGEPOST_A_OBJECT_HOST_PAGE,
 			stats.out_host_page) ||

@@ -32,6 +32,7 @@ struct hp_object *hp_object_alloc(void)
 	refcount_set(&obj->users, 1);
 	mutex_init(&obj->setup_lock);
 	mutex_init(&obj->arm_lock);
+	mutex_init(&obj->thin_lock);
 	obj->mem.node = NUMA_NO_NODE;
 	hp_waits_init(&obj->waits);
 

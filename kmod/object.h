@@ -24,6 +24,7 @@
 struct hp_channel;
 struct hp_chunk;
 struct hp_guest;
+struct hp_thin;
 
 enum hp_state {
 	HP_EMPTY,
@@ -42,6 +43,7 @@ struct hp_counters {
 	atomic64_t installs_huge;
 	atomic64_t installs_single;
 	atomic64_t discarded;
+	atomic64_t trimmed;	/* host pages */
 	atomic64_t poisoned;
 	/* host pages in each state since SETUP, but that HP_EMPTY began at 0 */
 	atomic64_t states[HP_STATES];
@@ -92,6 +94,11 @@ struct hp_object {
 	struct mm_struct *map_mm;	/* compared, never followed */
 	unsigned long map_start;
 	pgoff_t map_pgoff;
+
+	/* thin.c */
+	struct hp_thin *thin;	/* set once, by cmpxchg */
+	struct mutex thin_lock;	/* guards @thin_ended, and what it says */
+	bool thin_ended;	/* the memory is gone, or about to go */
 
 	struct hp_waits waits;		/* wait.c */
 	struct hp_counters count;

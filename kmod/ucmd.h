@@ -28,6 +28,7 @@ union hp_arg {
 	struct hugepost_install install;
 	struct hugepost_reset reset;
 	struct hugepost_discard discard;
+	struct hugepost_trim trim;
 	struct hugepost_bitmap bitmap;
 	struct hugepost_wake wake;
 	struct hugepost_collapse collapse;

@@ -165,6 +165,19 @@ static inline int64_t hp_discard(int fd, uint64_t offset, uint64_t length)
 	return ret ? ret : (int64_t)arg.out_pages;
 }
 
+/* Bytes that were given back, or -errno. */
+static inline int64_t hp_trim(int fd, uint64_t offset, uint64_t length)
+{
+	struct hugepost_trim arg = {
+		.size = sizeof(arg),
+		.offset = offset,
+		.length = length,
+	};
+	int ret = hp_call(fd, HUGEPOST_TRIM, &arg);
+
+	return ret ? ret : (int64_t)arg.out_bytes;
+}
+
 static inline int hp_wake(int fd, uint64_t offset, uint64_t length)
 {
 	struct hugepost_wake arg = {

@@ -211,8 +211,10 @@ huge_memory_came_back() {
 		[ "$hugetlb" = "$before_hugetlb" ]
 }
 
+# $load_arguments: parameters of the module, none by default.
 load() {
-	insmod "$module" && [ -c /dev/hugepost ]
+	# shellcheck disable=SC2086
+	insmod "$module" ${load_arguments:-} && [ -c /dev/hugepost ]
 }
 
 unload() {

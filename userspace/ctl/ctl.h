@@ -44,6 +44,7 @@ int monitor_run(struct hp_nl *nl, const struct options *options);
 int top_run(struct hp_nl *nl, const struct options *options);
 int wait_run(struct hp_nl *nl, const struct options *options);
 int stats_run(struct hp_nl *nl, const struct options *options);
+int trim_run(struct hp_nl *nl, const struct options *options);
 int metrics_run(struct hp_nl *nl, const struct options *options);
 int reserve_run(struct hp_nl *nl, const struct options *options);
 int limit_run(struct hp_nl *nl, const struct options *options);

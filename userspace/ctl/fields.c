@@ -58,6 +58,7 @@ static const struct field object_list[] = {
 	OBJECT(U64, INSTALLS_SINGLE, installs_single, "installs-single"),
 	OBJECT(U64, DISCARDED, discarded, "discarded"),
 	OBJECT(U64, POISONED, poisoned, "poisoned"),
+	OBJECT(U64, TRIMMED, trimmed, "trimmed"),
 };
 
 #define CHANNEL(_kind, _attr, _member, _name) \
@@ -96,6 +97,16 @@ static const struct field map_list[] = {
 	MAP(U64, HOST_PAGES_PER_CELL, host_pages_per_cell, "host-pages-per-cell"),
 };
 
+#define TRIM(_kind, _attr, _member, _name) \
+	FIELD(FIELD_##_kind, HUGEPOST_A_TRIM_##_attr, hp_trim, _member, _name)
+
+static const struct field trim_list[] = {
+	REQUEST(HUGEPOST_A_TRIM_FIRST_HOST_PAGE, "first-host-page"),
+	TRIM(U64, OBJECT, object, "object"),
+	TRIM(OPTIONAL, NEXT_HOST_PAGE, next, "next-host-page"),
+	TRIM(U64, TRIMMED, trimmed, "trimmed"),
+};
+
 #define EVENT(_kind, _attr, _member, _name) \
 	FIELD(FIELD_##_kind, HUGEPOST_A_EVENT_##_attr, hp_event, _member, _name)
 
@@ -112,6 +123,7 @@ const struct fields module_fields = FIELDS(module_list);
 const struct fields object_fields = FIELDS(object_list);
 const struct fields channel_fields = FIELDS(channel_list);
 const struct fields map_fields = FIELDS(map_list);
+const struct fields trim_fields = FIELDS(trim_list);
 const struct fields event_fields = FIELDS(event_list);
 
 const struct fields *fields_of(uint8_t cmd)
@@ -123,6 +135,8 @@ const struct fields *fields_of(uint8_t cmd)
 		return &channel_fields;
 	case HUGEPOST_NL_CMD_MAP_GET:
 		return &map_fields;
+	case HUGEPOST_NL_CMD_OBJECT_TRIM:
+		return &trim_fields;
 	case HUGEPOST_NL_CMD_EVENT:
 		return &event_fields;
 	default:

@@ -33,7 +33,8 @@ struct fields {
 	size_t nr;
 };
 
-extern const struct fields module_fields, object_fields, channel_fields, map_fields, event_fields;
+extern const struct fields module_fields, object_fields, channel_fields, map_fields, trim_fields,
+	event_fields;
 
 /* The attributes that command @cmd has, and the name of one of them (or NULL). */
 const struct fields *fields_of(uint8_t cmd);

@@ -132,6 +132,8 @@ static const struct command commands[] = {
 	  "Print all figures in the format of OpenMetrics." },
 	{ "wait", wait_run, wait_options, WORDS_ID, false,
 	  "Wait until an object is armed, or complete, or both." },
+	{ "trim", trim_run, json_options, WORDS_ID, false,
+	  "Give back memory of an object that holds nothing but zeros." },
 	{ "reserve", reserve_run, json_options, WORDS_SIZE, false,
 	  "Print or set how much memory is kept ready for objects." },
 	{ "limit", limit_run, json_options, WORDS_SIZE_OR_NONE, false,

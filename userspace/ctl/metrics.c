@@ -35,6 +35,8 @@ static const struct metric object_metrics[] = {
 	OBJECT(COUNTER, "discarded_pages", "pages", discarded, "Target pages discarded"),
 	OBJECT(COUNTER, "zero_filled_pages", "pages", zero_fills,
 	       "Missing pages that a touch filled with zeros"),
+	OBJECT(COUNTER, "trimmed_host_pages", "pages", trimmed,
+	       "Host pages given back that held nothing but zeros"),
 	OBJECT(COUNTER, "faults", "", faults, "Touches that reached the module"),
 	OBJECT(COUNTER, "waits", "", waits, "Touches that waited for a page"),
 	OBJECT(COUNTER, "events", "", events, "Missing pages that a handler was told of"),

@@ -29,7 +29,7 @@ struct hp_object {
 	uint64_t length, empty, assembling, present, zero, filled;
 	uint64_t memory, staging, metadata;
 	uint64_t faults, waits, events, zero_fills;
-	uint64_t installs_huge, installs_single, discarded, poisoned;
+	uint64_t installs_huge, installs_single, discarded, poisoned, trimmed;
 };
 
 struct hp_channel {
@@ -44,6 +44,11 @@ struct hp_map {
 	uint64_t object, host_pages, host_pages_per_cell;
 	uint32_t first_cell, cells;
 	uint32_t *assembling, *present, *zero;
+};
+
+/* What a request to trim did; @next: UINT64_MAX at the object's end. */
+struct hp_trim {
+	uint64_t object, next, trimmed;
 };
 
 struct hp_event {

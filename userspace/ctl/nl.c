@@ -241,6 +241,20 @@ void hp_nl_object_free(struct hp_object *object)
 	parse_free(&object_fields, object);
 }
 
+int hp_nl_object_trim(struct hp_nl *nl, uint64_t id, uint64_t first, struct hp_trim *trim)
+{
+	struct nl_msg *msg = new_request(nl, HUGEPOST_NL_CMD_OBJECT_TRIM, 0, 0);
+
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_u64(msg, HUGEPOST_A_TRIM_OBJECT, id) ||
+	    nla_put_u64(msg, HUGEPOST_A_TRIM_FIRST_HOST_PAGE, first)) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	return get_single(nl, msg, &trim_fields, trim);
+}
+
 /* Structures of @size bytes, of which there are many answers. */
 struct many {
 	const struct fields *fields;

@@ -36,6 +36,9 @@ int hp_nl_module_set(struct hp_nl *nl, int attr, uint64_t value);
 int hp_nl_object_get(struct hp_nl *nl, uint64_t id, struct hp_object *object);
 void hp_nl_object_free(struct hp_object *object);
 
+/* Gives back what holds only zeros, from host page @first on as far as trim->next. */
+int hp_nl_object_trim(struct hp_nl *nl, uint64_t id, uint64_t first, struct hp_trim *trim);
+
 /*
  * All objects, or all that are set up. The one that hp_nl_open() opened itself is
  * not among them. A dump that the kernel says is torn is repeated a few times.

@@ -47,6 +47,7 @@ static int print_object(const struct hp_object *o)
 	       o->faults, o->waits, o->events, o->zero_fills);
 	printf("mapped      %" PRIu64 " host pages by one entry, %" PRIu64
 	       " target pages by one each\n", o->installs_huge, o->installs_single);
+	printf("trimmed     %" PRIu64 " host pages that held nothing but zeros\n", o->trimmed);
 	printf("poisoned    %" PRIu64 " target pages lost to memory errors\n", o->poisoned);
 	return end_of_output();
 }

@@ -104,6 +104,13 @@ int hugepost_object_discard(struct hugepost_object *obj, uint64_t offset,
 			    uint64_t length, uint64_t *pages);
 
 /*
+ * Gives back the memory of host pages that lie in the range whole and hold nothing
+ * but zeros. *@bytes (may be NULL): how much. -ENOTTY: an older module.
+ */
+int hugepost_object_trim(struct hugepost_object *obj, uint64_t offset,
+			 uint64_t length, uint64_t *bytes);
+
+/*
  * Received bitmap of @length bytes from @offset (a multiple of the host page):
  * @bits has room for one bit a target page, rounded up to whole uint64_t.
  * *@present (may be NULL) gets the number of bits set.

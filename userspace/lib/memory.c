@@ -17,6 +17,21 @@ int hugepost_object_discard(struct hugepost_object *obj, uint64_t offset, uint64
 	return ret;
 }
 
+int hugepost_object_trim(struct hugepost_object *obj, uint64_t offset, uint64_t length,
+			 uint64_t *bytes)
+{
+	struct hugepost_trim trim = {
+		.size = sizeof(trim),
+		.offset = offset,
+		.length = length,
+	};
+	int ret = hp_ioctl(obj, HUGEPOST_TRIM, &trim);
+
+	if (bytes)
+		*bytes = trim.out_bytes;
+	return ret;
+}
+
 int hugepost_object_bitmap(struct hugepost_object *obj, uint64_t offset, uint64_t length,
 			   uint64_t *bits, uint64_t *present)
 {

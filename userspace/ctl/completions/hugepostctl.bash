@@ -39,7 +39,7 @@ _hugepostctl()
 	case $command in
 	'')
 		options=--json
-		words='list show channels map monitor top stats metrics wait reserve limit step'
+		words='list show channels map monitor top stats metrics wait trim reserve limit step'
 		;;
 	list) options='--all --json' ;;
 	show) options=--json ;;
@@ -50,10 +50,10 @@ _hugepostctl()
 	stats) options='--interval --count --json' ;;
 	metrics) options=--output ;;
 	wait) options='--armed --complete --timeout --json' ;;
-	reserve | limit | step) options=--json ;;
+	trim | reserve | limit | step) options=--json ;;
 	esac
 	case $command-$nr in
-	show-0 | channels-0 | map-0 | wait-0)
+	show-0 | channels-0 | map-0 | wait-0 | trim-0)
 		[[ $current == -* ]] || words=$(_hugepostctl_ids)
 		;;
 	reserve-0 | limit-0 | step-0) words='get set' ;;

@@ -43,7 +43,7 @@ static void objects(void)
 		"\"channels\":0,\"empty\":0,\"assembling\":0,\"present\":0,\"zero\":0,"
 		"\"filled\":0,\"memory\":0,\"staging\":0,\"metadata\":0,\"faults\":0,\"waits\":0,"
 		"\"events\":0,\"zero_fills\":0,\"installs_huge\":0,\"installs_single\":0,"
-		"\"discarded\":0,\"poisoned\":0}";
+		"\"discarded\":0,\"poisoned\":0,\"trimmed\":0}";
 	struct nl_msg *msg = message(HUGEPOST_NL_CMD_OBJECT_GET);
 	struct hp_object object;
 	char expected[1024];
