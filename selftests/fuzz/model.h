@@ -300,6 +300,7 @@ bool m_reset(struct m_actor *a, const uint32_t *r);
 /* model_verbs.c */
 bool m_discard(struct m_actor *a, const uint32_t *r);
 bool m_discard_host(struct m_actor *a, const uint32_t *r);
+bool m_trim(struct m_actor *a, const uint32_t *r);
 bool m_discard_refused(struct m_actor *a, const uint32_t *r);
 bool m_bitmap(struct m_actor *a, const uint32_t *r);
 bool m_stats(struct m_actor *a, const uint32_t *r);

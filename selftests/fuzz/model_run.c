@@ -22,6 +22,7 @@ const struct m_op m_ops[] = {
 	{ "reset", m_reset, { 1, 1, 1 } },
 	{ "discard", m_discard, { 110, 140, 200 } },
 	{ "discard_host", m_discard_host, { 5, 3, 5 } },
+	{ "trim", m_trim, { 12, 12, 12 } },
 	{ "discard_refused", m_discard_refused, { 15, 15, 5 } },
 	{ "bitmap", m_bitmap, { 25, 25, 5 } },
 	{ "stats", m_stats, { 25, 25, 10 } },

@@ -52,6 +52,41 @@ bool m_discard_host(struct m_actor *a, const uint32_t *r)
 	return true;
 }
 
+static bool is_all_zero(const struct m_object *o, unsigned int host)
+{
+	const struct m_bytes zeros = {};
+	unsigned int i;
+
+	for (i = host * SUBS; i < (host + 1) * SUBS; i++)
+		if (memcmp(&o->pages[i].bytes, &zeros, sizeof(zeros)))
+			return false;
+	return true;
+}
+
+/* TRIM of some host pages: of who is alone, what it gives back is known. */
+bool m_trim(struct m_actor *a, const uint32_t *r)
+{
+	struct m_object *o = m_pick_object(a, r[0]);
+	unsigned int host = r[1] % M_HOSTS, n = 1 + r[2] % (M_HOSTS - host), i;
+	int64_t want = 0, got;
+
+	m_say(a, "TRIM object %u: host pages %u + %u", o->index, host, n);
+	got = hp_trim(o->fd, host * HP, n * HP);
+	if (!a->alone) {
+		m_equal(a, "TRIM", got < 0, 0);
+		return true;
+	}
+	for (i = host; i < host + n; i++) {
+		if (o->prealloc || o->hosts[i].nr_present != SUBS ||
+		    !o->hosts[i].staged || !is_all_zero(o, i))
+			continue;
+		o->hosts[i].staged = false;
+		want += HP;
+	}
+	m_equal(a, "TRIM", got, want);
+	return true;
+}
+
 /* Ranges that DISCARD, WAKE and BITMAP refuse. */
 bool m_discard_refused(struct m_actor *a, const uint32_t *r)
 {

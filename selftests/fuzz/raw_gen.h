@@ -39,11 +39,13 @@ static const struct raw_verb raw_verbs[] = {
 	RAW_VERB(WAKE, wake, 24, 24, 24, 0, ENXIO, ERANGE),
 	RAW_VERB(COLLAPSE, collapse, 40, 24, 40, 0, ENXIO, EINTR),
 	RAW_VERB(STATS, stats, 184, 24, 184, 0, EMSGSIZE),
+	RAW_VERB(TRIM, trim, 32, 24, 32, 0, ENXIO, ERANGE, EINTR),
 };
 
 /* FILL and DISCARD are asked for more often, what waits for RCU less. */
 static const unsigned char raw_often[] = {
 	4, 4, 4, 4, 7, 7, 8, 8, 9, 5, 10, 11, 11, 0, 1, 2, 3, 6,
+	12, 12,
 };
 
 static inline uint64_t raw_wide(struct raw_tape *t)
@@ -279,6 +281,7 @@ static inline void raw_make_argument(struct raw_world *w, struct raw_tape *t,
 		reset->__reserved = raw_rarely(t, 16) ? raw_number(t) : 0;
 		break;
 	case HUGEPOST_DISCARD:
+	case HUGEPOST_TRIM:
 	case HUGEPOST_WAKE:
 		range->offset = raw_page_offset(t);
 		range->length = raw_length(t);

@@ -43,7 +43,8 @@
 	X(collapse, HUGEPOST_COLLAPSE, 0x0a, hugepost_collapse, 40, 0x0, 0,    \
 	  24, 40, false)                                                       \
 	X(stats, HUGEPOST_STATS, 0x0b, hugepost_stats, 184, 0x0, 0, 24, 184,   \
-	  true)
+	  true)                                                                \
+	X(trim, HUGEPOST_TRIM, 0x0c, hugepost_trim, 32, 0x0, 0, 24, 32, false)
 
 /* Rule: the numbers of ioctls and the layout of structures are as published. */
 #define CHECK_LAYOUT(name, ioc, nr, type, first, known, res, out, out_end, un) \
@@ -151,6 +152,7 @@ static void *good(struct op *op)
 		struct hugepost_wake wake;
 		struct hugepost_collapse collapse;
 		struct hugepost_stats stats;
+		struct hugepost_trim trim;
 	} u = {};
 
 	switch (op->rule->cmd) {
@@ -171,14 +173,13 @@ static void *good(struct op *op)
 		u.install.length = PAGES * HP;
 		break;
 	case HUGEPOST_DISCARD:
+	case HUGEPOST_TRIM:
+	case HUGEPOST_WAKE:	/* the same in all of them */
 		u.discard.length = HP;
 		break;
 	case HUGEPOST_BITMAP:
 		u.bitmap.length = HP;
 		u.bitmap.bitmap = (uintptr_t)op->buf;
-		break;
-	case HUGEPOST_WAKE:
-		u.wake.length = HP;
 		break;
 	case HUGEPOST_COLLAPSE:
 		u.collapse.addr = (uintptr_t)op->mem;

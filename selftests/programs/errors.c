@@ -436,7 +436,7 @@ TEST_F(object, arm_no_descriptor)
 	close(efd);
 }
 
-/* Rule: DISCARD, BITMAP and WAKE refuse bad ranges in the same way. */
+/* Rule: DISCARD, TRIM, BITMAP and WAKE refuse bad ranges in the same way. */
 TEST_F(object, ranges)
 {
 	static const struct {
@@ -464,6 +464,8 @@ TEST_F(object, ranges)
 		uint64_t off = rows[i].offset, len = rows[i].length;
 
 		EXPECT_EQ(hp_discard(self->fd, off, len), rows[i].ret)
+			TH_LOG("row %u", i);
+		EXPECT_EQ(hp_trim(self->fd, off, len), rows[i].ret)
 			TH_LOG("row %u", i);
 		EXPECT_EQ(hp_wake(self->fd, off, len), rows[i].ret)
 			TH_LOG("row %u", i);

@@ -346,9 +346,9 @@ TEST_F(family, fuzz)
 
 	ASSERT_EQ(nl_open(&nl), 0);
 	for (i = 0; i < FUZZ; i++) {
-		static const uint8_t cmds[] = { 0, 1, 3, 4, 5, 6, 7, 255 };
+		static const uint8_t cmds[] = { 0, 1, 3, 4, 5, 6, 7, 8, 255 };
 
-		nl_begin(&req, nl.family, cmds[rand_r(&seed) % 8],
+		nl_begin(&req, nl.family, cmds[rand_r(&seed) % 9],
 			 rand_r(&seed) % 3 ? 0 : NLM_F_DUMP);
 		for (nr = rand_r(&seed) % 4; nr; nr--) {
 			uint64_t value[8] = { rand_r(&seed) % 4 ?

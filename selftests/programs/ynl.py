@@ -133,6 +133,14 @@ def check_map(family, obj):
     expect(f"its part is {part}", part["first-cell"] == 1 and part["zero"] == [1, 0, 0])
 
 
+def check_trim(family, obj):
+    """object-trim"""
+    number = check_objects(family, obj)
+    reply = family.do("object-trim", {"object": number})
+    expect(f"the reply is {reply}", reply == {"object": number, "trimmed": 0})
+    refused(family, "object-trim", {"object": number, "first-host-page": 4}, "first-host-page")
+
+
 def check_events(family, obj):
     """the multicast group"""
     listener = new_family()
@@ -159,8 +167,8 @@ def check_refusals(family, obj):
 
 def main():
     """Prints TAP; the status is 1 if a check failed."""
-    checks = (check_module, check_objects, check_channels, check_map, check_refusals,
-              check_events)
+    checks = (check_module, check_objects, check_channels, check_map, check_trim,
+              check_refusals, check_events)
     family = new_family()
     obj = Object()
     status = 0

@@ -147,7 +147,7 @@ struct hugepost_info {
 #define HUGEPOST_SETUP_NODE	(1U << 1)
 /*
  * The object is the guest of the caller's process, which alone may change it; see
- * SEVERAL PROCESSES in hugepost(4).
+ * hugepost_processes(7).
  */
 #define HUGEPOST_SETUP_OWNED	(1U << 2)
 
