@@ -208,7 +208,7 @@ bool m_info(struct m_actor *a, const uint32_t *r)
 	m_equal(a, "INFO with flags", hp_call(o->fd, HUGEPOST_INFO, &info),
 		-EOPNOTSUPP);
 	m_equal(a, "unknown ioctl",
-		ioctl(o->fd, _IO(HUGEPOST_IOC_TYPE, 12 + r[2] % 244), &info) ?
+		ioctl(o->fd, _IO(HUGEPOST_IOC_TYPE, 13 + r[2] % 243), &info) ?
 		-errno : 0, -ENOTTY);
 	m_equal(a, "argument nowhere", hp_call(o->fd, HUGEPOST_INFO, NULL),
 		-EFAULT);
