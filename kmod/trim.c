@@ -33,6 +33,7 @@ static bool hp_trim_is_zero(struct folio *folio)
 	for (sub = 0; zero && sub < HP_SUBS; sub++) {
 		void *bytes = kmap_local_page(folio_page(folio, sub));
 
+		/* Who writes meanwhile: it is looked at again, see above. */
 		zero = !data_race(memchr_inv(bytes, 0, PAGE_SIZE));
 		kunmap_local(bytes);
 		cond_resched();
