@@ -21,6 +21,7 @@
 #include "mode.h"
 #include "netlink_events.h"
 #include "stall.h"
+#include "thin.h"
 
 /* @owner: the process that armed, or a later reader; guarded by arm_lock. */
 struct hp_event_file {
@@ -256,6 +257,7 @@ static int hp_arm(struct hp_object *obj, struct hp_ucmd *cmd)
 		fput(file);
 		return ret;
 	}
+	hp_thin_anew(obj);
 	fd_install(fd, file);
 	cmd->copy_size = 0; /* told already: that must not fail any more */
 	return 0;

@@ -62,6 +62,7 @@ static unsigned int hp_write_run(struct hp_fill_ctx *ctx,
 	unsigned int i;
 
 	lockdep_assert_held(&hp->lock);
+	hp->staged = HP_STAGED;
 	if (hp_folio_bad(hp->folio)) {
 		for (i = 0; i < nr && !hp_folio_poisoned(hp->folio, sub + i);)
 			i++;

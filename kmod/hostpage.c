@@ -158,7 +158,7 @@ void hp_hostpage_settle(struct hp_object *obj, struct hp_hostpage *hp,
 	left->bits = hp->bits;
 	hp->bits = NULL;
 	if (!hp->nr_present && hp->staged) {
-		hp->staged = 0;
+		hp->staged = HP_STAGED_NOT;
 		if (!obj->mem.prealloc || hp_folio_bad(hp->folio)) {
 			left->folio = hp->folio;
 			hp->folio = NULL;
@@ -258,7 +258,7 @@ void hp_hostpage_materialise(struct hp_object *obj, struct hp_hostpage *hp,
 	if (!hp->staged && hp->folio == reserve &&
 	    (hp->nr_present || hp->bits || *bits)) {
 		hp->folio = folio;
-		hp->staged = 1;
+		hp->staged = HP_STAGED;
 		if (folio == own)
 			own = NULL;
 	}

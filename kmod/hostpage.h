@@ -25,10 +25,16 @@
  * PREALLOC with arbitrary content, or NULL (also with PREALLOC, after a memory
  * error). @staged is set under the folio's lock, too.
  */
+enum hp_staged {
+	HP_STAGED_NOT,
+	HP_STAGED,
+	HP_STAGED_TRIM,	/* TRIM looks at it, and nobody has written since */
+};
+
 struct hp_hostpage {
 	spinlock_t lock;	/* guards all fields, and target pages not present */
 	u16 nr_present;		/* target pages present */
-	u8 staged;
+	u8 staged;		/* enum hp_staged */
 	u8 state;		/* enum hp_state, as hp_counters has it */
 	struct folio *folio;
 	struct hp_bits *bits;

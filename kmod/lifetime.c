@@ -50,9 +50,9 @@ void hp_tables_put(struct hp_object *obj)
 void hp_object_release(struct hp_object *obj)
 {
 	hp_registry_remove(obj);
+	hp_thin_end(obj);
 	hp_guest_end(obj->guest);
 	hp_disarm_object(obj);
-	hp_thin_end(obj);
 	hp_setup_free_memory(obj);
 	if (obj->ready)
 		hp_report(obj, HUGEPOST_EVENT_KIND_RELEASED);

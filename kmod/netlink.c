@@ -4,6 +4,7 @@
  */
 #include <linux/file.h>
 #include <linux/math64.h>
+#include <linux/nospec.h>
 #include <net/genetlink.h>
 
 #include "compat.h"
@@ -18,7 +19,7 @@
 #include "thin.h"
 
 #define HP_MAP_CELLS	4096
-#define HP_TRIM_WALK	512	/* host pages that one request trims at most */
+#define HP_TRIM_WALK	128	/* host pages that one request trims at most */
 
 /*
  * Host pages that one request for a map looks at. As long as any request is under
@@ -323,36 +324,34 @@ static int hp_map_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return hp_reply(msg, ret, info);
 }
 
-static int hp_put_trimmed(struct sk_buff *skb, struct hp_object *obj, u64 next,
-			  u64 trimmed)
-{
-	const int pad = HUGEPOST_A_TRIM_PAD;
-
-	if (nla_put_u64_64bit(skb, HUGEPOST_A_TRIM_OBJECT, obj->id, pad) ||
-	    nla_put_u64_64bit(skb, HUGEPOST_A_TRIM_TRIMMED, trimmed, pad) ||
-	    (next < obj->nr_hostpages &&
-	     nla_put_u64_64bit(skb, HUGEPOST_A_TRIM_NEXT_HOST_PAGE, next, pad)))
-		return -EMSGSIZE;
-	return 0;
-}
-
+/* Trims as many host pages as a request may, and tells of it. */
 static int hp_trim_some(struct sk_buff *msg, struct hp_object *obj,
 			struct genl_info *info)
 {
 	struct nlattr *nla = info->attrs[HUGEPOST_A_TRIM_FIRST_HOST_PAGE];
-	u64 first = nla ? nla_get_u64(nla) : 0, end = 0;
+	u64 nr = hp_object_ready(obj) ? obj->nr_hostpages : 0;
+	u64 first = nla ? nla_get_u64(nla) : 0, end = nr;
+	const int pad = HUGEPOST_A_TRIM_PAD;
 	unsigned long done = 0;
 	int ret = 0;
 
-	if (hp_object_ready(obj) && first < obj->nr_hostpages) {
-		end = min_t(u64, first + HP_TRIM_WALK, obj->nr_hostpages);
+	if (first < nr) {
+		first = array_index_nospec(first, nr);
+		end = min_t(u64, first + HP_TRIM_WALK, nr);
 		ret = hp_thin_now(obj, first, end, &done);
 	} else if (first) {
 		NL_SET_ERR_MSG_ATTR(info->extack, nla,
 				    "the object has fewer host pages");
 		ret = -ERANGE;
 	}
-	return ret ?: hp_put_trimmed(msg, obj, end, done);
+	if (ret)
+		return ret;
+	if (nla_put_u64_64bit(msg, HUGEPOST_A_TRIM_OBJECT, obj->id, pad) ||
+	    nla_put_u64_64bit(msg, HUGEPOST_A_TRIM_TRIMMED, done, pad) ||
+	    (end < nr && nla_put_u64_64bit(msg, HUGEPOST_A_TRIM_NEXT_HOST_PAGE,
+					   end, pad)))
+		return -EMSGSIZE;
+	return 0;
 }
 
 static int hp_object_trim_doit(struct sk_buff *skb, struct genl_info *info)

@@ -9,11 +9,12 @@
  * goes on to read zeros is left alone.
  *
  * What was filled is never looked at, nor what a program has populated or locked to
- * have it.
+ * have it: only touches of user mode count.
  *
  * The bits are set without a lock; only the work item, which never runs twice at
- * once, takes them off. thin_lock keeps the memory from going while somebody else
- * than the file's users trims.
+ * once, takes them off. It looks at some host pages at a time, so that neither the
+ * end of the object nor a suspend waits for it. thin_lock keeps the memory from going
+ * while somebody else than the file's users trims.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -27,6 +28,7 @@
 #include "trim.h"
 
 #define HP_THIN_MAX	3600
+#define HP_THIN_LOOKS	256	/* host pages in one run */
 
 static int hp_thin_set(const char *text, const struct kernel_param *param)
 {
@@ -57,48 +59,81 @@ struct hp_thin {
 
 static void hp_thin_queue(struct hp_thin *thin)
 {
-	unsigned int after = READ_ONCE(hp_thin_after);
-
-	if (after)
-		queue_delayed_work(hp_thin_wq, &thin->work, after * HZ);
+	queue_delayed_work(hp_thin_wq, &thin->work,
+			   READ_ONCE(hp_thin_after) * HZ);
 }
 
 static void hp_thin_look(struct hp_thin *thin, unsigned long hidx)
 {
 	struct hp_object *obj = thin->obj;
+	enum hp_trimmed ret;
 
-	switch (hp_trim_hostpage(obj, hidx)) {
-	case HP_TRIM_DONE:
-		set_bit(hidx, thin->once);
-		break;
-	case HP_TRIM_BUSY:
-		/* While it arrives it will be complete, or be let go. */
-		if (hp_mode(obj) == HUGEPOST_MODE_ARMED)
-			set_bit(hidx, thin->fresh);
-		break;
-	case HP_TRIM_KEPT:
-		break;
+	/* Before: it may be touched again at once. */
+	set_bit(hidx, thin->once);
+	ret = hp_trim_hostpage(obj, hidx);
+	if (ret == HP_TRIM_DONE)
+		return;
+	clear_bit(hidx, thin->once);
+	/* While it arrives it will be complete, or be let go. */
+	if (ret == HP_TRIM_ASSEMBLES && hp_mode(obj) == HUGEPOST_MODE_ARMED)
+		set_bit(hidx, thin->fresh);
+}
+
+/* Looks at what has aged; false if there is more of it. */
+static bool hp_thin_look_at_some(struct hp_thin *thin)
+{
+	unsigned long nr = thin->obj->nr_hostpages, hidx, looks = 0;
+
+	for_each_set_bit(hidx, thin->aged, nr) {
+		if (looks++ == HP_THIN_LOOKS)
+			return false;
+		clear_bit(hidx, thin->aged);
+		hp_thin_look(thin, hidx);
+		cond_resched();
 	}
+	return true;
+}
+
+/* What was touched in this period is to be looked at after the next one. */
+static bool hp_thin_age(struct hp_thin *thin)
+{
+	unsigned long longs = BITS_TO_LONGS(thin->obj->nr_hostpages), i;
+	bool any = false;
+
+	for (i = 0; i < longs; i++) {
+		if (READ_ONCE(thin->fresh[i]))
+			thin->aged[i] = xchg(&thin->fresh[i], 0);
+		any |= thin->aged[i];
+		cond_resched();
+	}
+	return any;
 }
 
 static void hp_thin_work(struct work_struct *work)
 {
 	struct hp_thin *thin = container_of(to_delayed_work(work),
 					    struct hp_thin, work);
-	unsigned long nr = thin->obj->nr_hostpages, hidx, i;
-	bool more = false;
 
-	for_each_set_bit(hidx, thin->aged, nr) {
-		clear_bit(hidx, thin->aged);
-		hp_thin_look(thin, hidx);
-		cond_resched();
-	}
-	for (i = 0; i < BITS_TO_LONGS(nr); i++) {
-		thin->aged[i] = xchg(&thin->fresh[i], 0);
-		more |= thin->aged[i];
-	}
-	if (more)
+	if (READ_ONCE(thin->obj->thin_ended))
+		return;
+	if (!READ_ONCE(hp_thin_after)) {
+		/* It was switched off. */
+		bitmap_zero(thin->aged, thin->obj->nr_hostpages);
+		hp_thin_age(thin);
+		bitmap_zero(thin->aged, thin->obj->nr_hostpages);
+	} else if (!hp_thin_look_at_some(thin)) {
+		queue_delayed_work(hp_thin_wq, &thin->work, 0);
+	} else if (hp_thin_age(thin)) {
 		hp_thin_queue(thin);
+	}
+}
+
+/* Bytes of it: the bits are of the module's own state. */
+static size_t hp_thin_size(struct hp_object *obj)
+{
+	struct hp_thin *thin;
+
+	return struct_size(thin, bits, 3 * BITS_TO_LONGS(obj->nr_hostpages));
 }
 
 static struct hp_thin *hp_thin_get(struct hp_object *obj)
@@ -110,8 +145,8 @@ static struct hp_thin *hp_thin_get(struct hp_object *obj)
 	if (thin)
 		return thin;
 	old = set_active_memcg(obj->mem.memcg);
-	thin = kvzalloc(struct_size(thin, bits, 3 * longs),
-			GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	thin = kvzalloc(hp_thin_size(obj),
+			GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
 	set_active_memcg(old);
 	if (!thin)
 		return NULL;
@@ -122,14 +157,16 @@ static struct hp_thin *hp_thin_get(struct hp_object *obj)
 	thin->once = thin->aged + longs;
 	if (cmpxchg(&obj->thin, NULL, thin))
 		kvfree(thin);
+	else
+		atomic64_add(hp_thin_size(obj), &obj->mem.metadata);
 	return READ_ONCE(obj->thin);
 }
 
 /* Does who touches the page want its content only, not that it has memory? */
 static bool hp_thin_is_wanted(const struct vm_fault *vmf)
 {
-	return !(vmf->vma->vm_flags & VM_LOCKED) &&
-	       (vmf->flags & FAULT_FLAG_USER || !(vmf->flags & FAULT_FLAG_WRITE));
+	return vmf->flags & FAULT_FLAG_USER &&
+	       !(vmf->vma->vm_flags & VM_LOCKED);
 }
 
 /* A host page of zeros has got memory by a touch. Without memory for that: never mind. */
@@ -142,9 +179,19 @@ void hp_thin_note(struct hp_object *obj, unsigned long hidx,
 	    !hp_thin_is_wanted(vmf))
 		return;
 	thin = hp_thin_get(obj);
-	if (thin && !test_bit(hidx, thin->once) &&
-	    !test_and_set_bit(hidx, thin->fresh))
-		hp_thin_queue(thin);
+	if (!thin || test_bit(hidx, thin->once))
+		return;
+	set_bit(hidx, thin->fresh);
+	hp_thin_queue(thin);
+}
+
+/* The object gets other content: what was looked at once is looked at again. */
+void hp_thin_anew(struct hp_object *obj)
+{
+	struct hp_thin *thin = READ_ONCE(obj->thin);
+
+	if (thin)
+		bitmap_zero(thin->once, obj->nr_hostpages);
 }
 
 /*
@@ -170,7 +217,7 @@ int hp_thin_now(struct hp_object *obj, unsigned long first, unsigned long end,
 void hp_thin_end(struct hp_object *obj)
 {
 	mutex_lock(&obj->thin_lock);
-	obj->thin_ended = true;
+	WRITE_ONCE(obj->thin_ended, true);
 	mutex_unlock(&obj->thin_lock);
 	if (obj->thin)
 		cancel_delayed_work_sync(&obj->thin->work);
@@ -178,6 +225,9 @@ void hp_thin_end(struct hp_object *obj)
 
 void hp_thin_free(struct hp_object *obj)
 {
+	if (!obj->thin)
+		return;
+	atomic64_sub(hp_thin_size(obj), &obj->mem.metadata);
 	kvfree(obj->thin);
 	obj->thin = NULL;
 }

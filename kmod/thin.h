@@ -11,6 +11,7 @@ struct vm_fault;
 
 void hp_thin_note(struct hp_object *obj, unsigned long hidx,
 		  const struct vm_fault *vmf);
+void hp_thin_anew(struct hp_object *obj);
 int hp_thin_now(struct hp_object *obj, unsigned long first, unsigned long end,
 		unsigned long *done);
 void hp_thin_end(struct hp_object *obj);

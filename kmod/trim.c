@@ -3,20 +3,25 @@
  * hugepost: memory that holds nothing but zeros is given back.
  *
  * A complete host page whose bytes are all zero becomes a zero host page, which has
- * no memory. Nobody may write to it between the look at its bytes and that: with the
+ * no memory. Nobody may write to it between the look at its bytes and that. With the
  * folio's lock held it is unmapped everywhere, KVM's tables included, and no fault
  * maps it again; who has pinned it, for DMA say, or waits for its lock holds a
  * reference, and then it stays. That lock also keeps DISCARD and a memory error
- * away. A host page is not unmapped for nothing: its bytes are looked at before, too,
+ * away. A FILL that replaces has neither lock nor reference: it takes the mark off
+ * that the look puts on (HP_STAGED_TRIM).
+ *
+ * A host page is not unmapped for nothing: its bytes are looked at before, too,
  * without a lock, which ends at the first that is not zero.
  *
- * The memory of an object with PREALLOC stays, whatever it holds.
+ * The memory of an object with PREALLOC stays, whatever it holds; and so does that of
+ * one whose guest has ended: it gets none any more.
  */
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
 #include "folio.h"
+#include "guest.h"
 #include "hostpage.h"
 #include "hugepost_trace.h"
 #include "stall.h"
@@ -25,18 +30,26 @@
 /* The object's own reference, and that of who trims. */
 #define HP_TRIM_REFS	2
 
+#define HP_TRIM_BATCH	64	/* target pages */
+
 static bool hp_trim_is_zero(struct folio *folio)
 {
 	unsigned int sub;
 	bool zero = true;
 
 	for (sub = 0; zero && sub < HP_SUBS; sub++) {
-		void *bytes = kmap_local_page(folio_page(folio, sub));
+		struct page *page = folio_page(folio, sub);
+		void *bytes;
 
+		/* To read it would be the host's end. */
+		if (PageHWPoison(page))
+			return false;
+		bytes = kmap_local_page(page);
 		/* Who writes meanwhile: it is looked at again, see above. */
 		zero = !data_race(memchr_inv(bytes, 0, PAGE_SIZE));
 		kunmap_local(bytes);
-		cond_resched();
+		if (sub % HP_TRIM_BATCH == 0)
+			cond_resched();
 	}
 	return zero;
 }
@@ -49,15 +62,21 @@ static bool hp_trim_suits(struct hp_hostpage *hp, struct folio *folio)
 	       hp_hostpage_complete(hp) && !hp_folio_bad(folio);
 }
 
-/* The host page has been unmapped: has nobody else a reference to its memory? */
-static bool hp_trim_is_alone(struct hp_hostpage *hp, struct folio *folio)
+/*
+ * The host page has been unmapped: has nobody else a reference to its memory? Then
+ * it is marked.
+ */
+static bool hp_trim_begin(struct hp_hostpage *hp, struct folio *folio)
 {
 	bool alone;
 
 	spin_lock(&hp->lock);
 	alone = hp_trim_suits(hp, folio) &&
 		folio_ref_count(folio) == HP_TRIM_REFS;
+	if (alone)
+		hp->staged = HP_STAGED_TRIM;
 	spin_unlock(&hp->lock);
+	smp_rmb(); /* what who dropped a reference has written is seen */
 	return alone;
 }
 
@@ -68,9 +87,9 @@ static bool hp_trim_take(struct hp_object *obj, struct hp_hostpage *hp,
 	bool suits;
 
 	spin_lock(&hp->lock);
-	suits = hp_trim_suits(hp, folio);
+	suits = hp_trim_suits(hp, folio) && hp->staged == HP_STAGED_TRIM;
 	if (suits) {
-		hp->staged = 0;
+		hp->staged = HP_STAGED_NOT;
 		hp->folio = NULL;
 		hp_hostpage_count(obj, hp);
 	}
@@ -85,7 +104,7 @@ static enum hp_trimmed hp_trim_locked(struct hp_object *obj,
 	unmap_mapping_range(obj->inode->i_mapping,
 			    (loff_t)hidx << HP_HOST_SHIFT, HP_HOST_SIZE, 1);
 	hp_stall("trim-unmapped");
-	if (!hp_trim_is_alone(hp, folio))
+	if (!hp_trim_begin(hp, folio))
 		return HP_TRIM_BUSY;
 	if (!hp_trim_is_zero(folio))
 		return HP_TRIM_KEPT;
@@ -100,11 +119,11 @@ enum hp_trimmed hp_trim_hostpage(struct hp_object *obj, unsigned long hidx)
 	enum hp_trimmed ret = HP_TRIM_KEPT;
 	struct folio *folio = NULL;
 
-	if (!hp || obj->mem.prealloc)
+	if (!hp || obj->mem.prealloc || hp_guest_ended(obj))
 		return ret;
 	spin_lock(&hp->lock);
 	if (hp->bits)
-		ret = HP_TRIM_BUSY;
+		ret = HP_TRIM_ASSEMBLES;
 	else if (hp->staged && hp_trim_suits(hp, hp->folio))
 		folio = hp->folio;
 	if (folio)
@@ -113,7 +132,9 @@ enum hp_trimmed hp_trim_hostpage(struct hp_object *obj, unsigned long hidx)
 	if (!folio)
 		return ret;
 
-	if (hp_trim_is_zero(folio)) {
+	if (folio_maybe_dma_pinned(folio)) {
+		ret = HP_TRIM_BUSY;
+	} else if (hp_trim_is_zero(folio)) {
 		folio_lock(folio);
 		ret = hp_trim_locked(obj, hp, hidx, folio);
 		folio_unlock(folio);

@@ -10,7 +10,8 @@
 
 enum hp_trimmed {
 	HP_TRIM_KEPT,	/* there was nothing to give back */
-	HP_TRIM_BUSY,	/* not now: it is pinned, or not complete yet */
+	HP_TRIM_ASSEMBLES,	/* it is not complete */
+	HP_TRIM_BUSY,	/* somebody uses it just now */
 	HP_TRIM_DONE,
 };
 

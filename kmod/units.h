@@ -24,6 +24,9 @@
  *	    i_mmap_rwsem, page-table locks	(unmap_mapping_range)
  *	    hp_hostpage.lock
  *
+ *	thin_lock
+ *	  folio lock, as above
+ *
  *	mmap_lock
  *	  folio lock
  *

@@ -131,6 +131,30 @@ TEST_F(host_page, fill)
 	EXPECT_EQ(self->mem[PAGE * TP], 0);
 }
 
+/* Rule: a FILL that replaces is not lost, wherever in the host page. */
+static void replaces(struct __test_metadata *_metadata,
+		     struct _test_data_host_page *self, uint64_t page)
+{
+	char bytes[TP];
+
+	hp_pattern_write(bytes, page, 3);
+	EXPECT_EQ(hp_fill(self->fd, 0, page * TP, bytes, TP, HUGEPOST_FILL_REPLACE), 0);
+	ASSERT_TRUE(stall_go());
+	EXPECT_EQ(actor_end(&self->trimmer), 0);
+	EXPECT_TRUE(page_is(self->mem, page, 3));
+	EXPECT_EQ(hp_stats(self->fd).out_present, 1);
+}
+
+TEST_F(host_page, replace)
+{
+	replaces(_metadata, self, PAGE);
+}
+
+TEST_F(host_page, replace_the_last)
+{
+	replaces(_metadata, self, SUBS - 1);
+}
+
 /* Rule: a second TRIM gives back nothing that the first one does. */
 TEST_F(host_page, trim)
 {

@@ -23,21 +23,19 @@ static int print(const struct hp_object *object, uint64_t bytes, bool json)
 
 int trim_run(struct hp_nl *nl, const struct options *options)
 {
+	uint64_t host_pages = 0, from = 0;
 	struct hp_trim trim = { 0 };
 	struct hp_object object;
-	uint64_t host_pages = 0;
 	int err, code;
 
 	err = hp_nl_object_get(nl, options->id, &object);
 	if (err)
 		return fail(nl, err, "object %" PRIu64, options->id);
-	/* One that is not set up yet has nothing to give. */
-	while (object.host_page && trim.next != UINT64_MAX) {
-		err = hp_nl_object_trim(nl, options->id, trim.next, &trim);
-		if (err)
-			break;
-		host_pages += trim.trimmed;
-	}
+	do {
+		from = trim.next;
+		err = hp_nl_object_trim(nl, options->id, from, &trim);
+		host_pages += err ? 0 : trim.trimmed;
+	} while (!err && trim.next > from && trim.next != UINT64_MAX);
 	code = err ? fail(nl, err, "object %" PRIu64, options->id) :
 		     print(&object, host_pages * object.host_page, options->json);
 	hp_nl_object_free(&object);
