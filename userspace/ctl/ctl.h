@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "metrics.h"
 #include "nl.h"
 
 enum exit_code {
@@ -31,6 +32,7 @@ struct options {
 	uint64_t interval_ns;		/* 0: the command's own */
 	uint32_t cells;			/* 0: as many as fit */
 	const char *output;		/* a file, NULL: standard output */
+	enum metrics_format format;
 	bool set;			/* change the setting */
 	uint64_t value;			/* to this */
 };

@@ -67,8 +67,25 @@ static int cannot_write(const char *path, const char *temporary)
 	return EXIT_ERROR;
 }
 
+static void print(FILE *to, const struct reading *reading, enum metrics_format format)
+{
+	metrics_print(to, format, &reading->module, &reading->objects, reading->channels);
+}
+
+/* What is no file, as a FIFO, is written to. */
+static int write_to(const struct reading *reading, enum metrics_format format, const char *path)
+{
+	FILE *to = fopen(path, "we");
+
+	if (!to)
+		return cannot_write(path, NULL);
+	print(to, reading, format);
+	return fclose(to) ? cannot_write(path, NULL) : EXIT_OK;
+}
+
 /* Whoever reads @path meanwhile finds the old text or the new one, whole. */
-static int write_file(const struct reading *reading, const char *path)
+static int replace_file(const struct reading *reading, enum metrics_format format,
+			const char *path)
 {
 	char *temporary;
 	FILE *to;
@@ -83,7 +100,7 @@ static int write_file(const struct reading *reading, const char *path)
 		free(temporary);
 		return code;
 	}
-	metrics_print(to, &reading->module, &reading->objects, reading->channels);
+	print(to, reading, format);
 	/* Others read it, who are not root. */
 	if (fchmod(fd, 0644) || fflush(to) || ferror(to))
 		code = cannot_write(path, temporary);
@@ -95,6 +112,22 @@ static int write_file(const struct reading *reading, const char *path)
 	return code;
 }
 
+static int write_file(const struct reading *reading, enum metrics_format format,
+		      const char *path)
+{
+	/* The file itself, not a link that leads to it. */
+	char *real = realpath(path, NULL);
+	struct stat st;
+	int code;
+
+	if (real && !stat(real, &st) && !S_ISREG(st.st_mode))
+		code = write_to(reading, format, real);
+	else
+		code = replace_file(reading, format, real ? real : path);
+	free(real);
+	return code;
+}
+
 int metrics_run(struct hp_nl *nl, const struct options *options)
 {
 	struct reading reading;
@@ -103,9 +136,9 @@ int metrics_run(struct hp_nl *nl, const struct options *options)
 	if (code)
 		return code;
 	if (options->output) {
-		code = write_file(&reading, options->output);
+		code = write_file(&reading, options->format, options->output);
 	} else {
-		metrics_print(stdout, &reading.module, &reading.objects, reading.channels);
+		print(stdout, &reading, options->format);
 		code = end_of_output();
 	}
 	release(&reading);

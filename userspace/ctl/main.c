@@ -26,6 +26,7 @@ enum {
 	KEY_CELLS,
 	KEY_COMPLETE,
 	KEY_COUNT,
+	KEY_FORMAT,
 	KEY_INTERVAL,
 	KEY_JSON,
 	KEY_OUTPUT,
@@ -76,6 +77,8 @@ static const struct argp_option stats_options[] = {
 };
 
 static const struct argp_option metrics_options[] = {
+	{ "format", KEY_FORMAT, "NAME", 0, "openmetrics, or prometheus: its older format, for "
+	  "node_exporter's textfile collector (openmetrics)", 1 },
 	{ "output", KEY_OUTPUT, "FILE", 0, "Replace FILE, in one step", 1 },
 	{ 0 }
 };
@@ -129,7 +132,7 @@ static const struct command commands[] = {
 	{ "stats", stats_run, stats_options, WORDS_NONE, false,
 	  "Print the rates of all objects together, a line an interval." },
 	{ "metrics", metrics_run, metrics_options, WORDS_NONE, false,
-	  "Print all figures in the format of OpenMetrics." },
+	  "Print all figures for a monitoring system." },
 	{ "wait", wait_run, wait_options, WORDS_ID, false,
 	  "Wait until an object is armed, or complete, or both." },
 	{ "trim", trim_run, json_options, WORDS_ID, false,
@@ -245,6 +248,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_COUNT:
 		if (parse_number(arg, &options->count) || !options->count)
 			argp_error(state, "--count '%s': expected a number above 0", arg);
+		break;
+	case KEY_FORMAT:
+		if (strcmp(arg, "openmetrics") && strcmp(arg, "prometheus"))
+			argp_error(state, "--format '%s': expected openmetrics or prometheus", arg);
+		options->format = *arg == 'p' ? METRICS_PROMETHEUS : METRICS_OPEN;
 		break;
 	case KEY_INTERVAL:
 		parse_interval(state, options, arg);

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Module, objects and channels as OpenMetrics. A family is named once and followed by
- * its samples. Names of processes and cgroups are labels of one family, to be joined
- * with others by "object": any other has labels of a few values.
+ * Module, objects and channels for a monitoring system. A family is named once and
+ * followed by its samples. Names of processes and cgroups are labels of one family, to
+ * be joined with others by "object": any other has labels of a few values.
+ *
+ * OpenMetrics names a family without the ends of its samples' names (_total, _info),
+ * and has types for what is a gauge of 1 or 0 in the older format.
  */
 #include <inttypes.h>
 
 #include "format.h"
 #include "metrics.h"
 
-enum type { GAUGE, COUNTER };
+enum type { GAUGE, COUNTER, INFO, STATES };
 
 /* A family of which each object or channel has one sample. */
 struct metric {
@@ -57,121 +60,139 @@ static const struct metric channel_metrics[] = {
 
 #define NR(list) (sizeof(list) / sizeof((list)[0]))
 
-static void family(FILE *to, const char *name, enum type type, const char *unit, const char *help)
+/* Where it goes, and how. */
+struct out {
+	FILE *to;
+	bool open;		/* OpenMetrics */
+};
+
+static void family(const struct out *out, const char *name, enum type type, const char *unit,
+		   const char *help)
 {
-	fprintf(to, "# TYPE hugepost_%s %s\n", name, type == COUNTER ? "counter" : "gauge");
-	if (*unit)
-		fprintf(to, "# UNIT hugepost_%s %s\n", name, unit);
-	fprintf(to, "# HELP hugepost_%s %s.\n", name, help);
+	static const struct {
+		const char *open, *plain, *end;
+	} types[] = {
+		[GAUGE] = { "gauge", "gauge", "" },
+		[COUNTER] = { "counter", "counter", "_total" },
+		[INFO] = { "info", "gauge", "_info" },
+		[STATES] = { "stateset", "gauge", "" },
+	};
+	const char *end = out->open ? "" : types[type].end;
+
+	fprintf(out->to, "# TYPE hugepost_%s%s %s\n", name, end,
+		out->open ? types[type].open : types[type].plain);
+	if (*unit && out->open)
+		fprintf(out->to, "# UNIT hugepost_%s %s\n", name, unit);
+	fprintf(out->to, "# HELP hugepost_%s%s %s.\n", name, end, help);
 }
 
-static void label(FILE *to, const char *name, const char *value)
+static void label(const struct out *out, const char *name, const char *value)
 {
-	fprintf(to, ",%s=\"", name);
+	fprintf(out->to, ",%s=\"", name);
 	for (; *value; value++) {
 		if (*value == '\n') {
-			fputs("\\n", to);
+			fputs("\\n", out->to);
 			continue;
 		}
 		if (*value == '\\' || *value == '"')
-			fputc('\\', to);
-		fputc(*value, to);
+			fputc('\\', out->to);
+		fputc(*value, out->to);
 	}
-	fputc('"', to);
+	fputc('"', out->to);
 }
 
-static void module_gauge(FILE *to, const char *name, const char *unit, const char *help,
-			 uint64_t value)
+static void module_gauge(const struct out *out, const char *name, const char *unit,
+			 const char *help, uint64_t value)
 {
-	family(to, name, GAUGE, unit, help);
-	fprintf(to, "hugepost_%s %" PRIu64 "\n", name, value);
+	family(out, name, GAUGE, unit, help);
+	fprintf(out->to, "hugepost_%s %" PRIu64 "\n", name, value);
 }
 
-static void print_module(FILE *to, const struct hp_module *module)
+static void print_module(const struct out *out, const struct hp_module *module)
 {
-	fputs("# TYPE hugepost_module info\n# HELP hugepost_module The loaded module.\n", to);
-	fprintf(to, "hugepost_module_info{api_version=\"%" PRIu32 "\"", module->api_version);
-	label(to, "version", module->version ? module->version : "");
-	fputs("} 1\n", to);
-	module_gauge(to, "objects", "", "Memory objects that are open", module->objects);
-	module_gauge(to, "memory_bytes", "bytes", "Memory that objects and reserve hold",
+	family(out, "module", INFO, "", "The loaded module");
+	fprintf(out->to, "hugepost_module_info{api_version=\"%" PRIu32 "\"", module->api_version);
+	label(out, "version", module->version ? module->version : "");
+	fputs("} 1\n", out->to);
+	module_gauge(out, "objects", "", "Memory objects that are open", module->objects);
+	module_gauge(out, "memory_bytes", "bytes", "Memory that objects and reserve hold",
 		     module->memory);
-	module_gauge(to, "staging_bytes", "bytes", "Of it, memory that channels set aside",
+	module_gauge(out, "staging_bytes", "bytes", "Of it, memory that channels set aside",
 		     module->staging);
 	if (module->limit != NO_LIMIT)
-		module_gauge(to, "limit_bytes", "bytes", "Memory that may be held",
+		module_gauge(out, "limit_bytes", "bytes", "Memory that may be held",
 			     module->limit);
-	module_gauge(to, "reserve_bytes", "bytes", "Memory to be kept ready", module->reserve);
-	module_gauge(to, "reserve_ready_bytes", "bytes", "Memory that is ready",
+	module_gauge(out, "reserve_bytes", "bytes", "Memory to be kept ready", module->reserve);
+	module_gauge(out, "reserve_ready_bytes", "bytes", "Memory that is ready",
 		     module->reserve_ready);
 }
 
-static void print_owners(FILE *to, const struct hp_objects *objects)
+static void print_owners(const struct out *out, const struct hp_objects *objects)
 {
 	size_t i;
 
-	fputs("# TYPE hugepost_object info\n# HELP hugepost_object Whose object it is.\n", to);
+	family(out, "object", INFO, "", "Whose object it is");
 	for (i = 0; i < objects->nr; i++) {
 		const struct hp_object *o = &objects->list[i];
 
-		fprintf(to, "hugepost_object_info{object=\"%" PRIu64 "\",pid=\"%" PRIu32 "\"",
+		fprintf(out->to, "hugepost_object_info{object=\"%" PRIu64 "\",pid=\"%" PRIu32 "\"",
 			o->id, o->pid);
-		label(to, "command", o->command ? o->command : "");
-		label(to, "cgroup", o->cgroup ? o->cgroup : "");
-		fputs("} 1\n", to);
+		label(out, "command", o->command ? o->command : "");
+		label(out, "cgroup", o->cgroup ? o->cgroup : "");
+		fputs("} 1\n", out->to);
 	}
 }
 
-static void print_modes(FILE *to, const struct hp_objects *objects)
+static void print_modes(const struct out *out, const struct hp_objects *objects)
 {
 	static const uint32_t modes[] = {
 		HUGEPOST_MODE_UNARMED, HUGEPOST_MODE_ARMED, HUGEPOST_MODE_LOST
 	};
 	size_t i, mode;
 
-	fputs("# TYPE hugepost_object_mode stateset\n"
-	      "# HELP hugepost_object_mode Who answers touches of missing pages.\n", to);
+	family(out, "object_mode", STATES, "", "Who answers touches of missing pages");
 	for (i = 0; i < objects->nr; i++)
 		for (mode = 0; mode < NR(modes); mode++)
-			fprintf(to, "hugepost_object_mode{object=\"%" PRIu64
-				"\",hugepost_object_mode=\"%s\"} %d\n", objects->list[i].id,
-				mode_name(modes[mode]), objects->list[i].mode == modes[mode]);
+			fprintf(out->to, "hugepost_object_mode{object=\"%" PRIu64
+				"\",%smode=\"%s\"} %d\n", objects->list[i].id,
+				out->open ? "hugepost_object_" : "", mode_name(modes[mode]),
+				objects->list[i].mode == modes[mode]);
 }
 
-static void print_ages(FILE *to, const struct hp_objects *objects)
+static void print_ages(const struct out *out, const struct hp_objects *objects)
 {
 	size_t i;
 
-	family(to, "object_age_seconds", GAUGE, "seconds", "Since the object was opened");
+	family(out, "object_age_seconds", GAUGE, "seconds", "Since the object was opened");
 	for (i = 0; i < objects->nr; i++)
-		fprintf(to, "hugepost_object_age_seconds{object=\"%" PRIu64 "\"} %.3f\n",
+		fprintf(out->to, "hugepost_object_age_seconds{object=\"%" PRIu64 "\"} %.3f\n",
 			objects->list[i].id,
 			(double)(objects->list[i].time - objects->list[i].created) / 1e9);
 }
 
 /* A sample for each of a few values of a label. */
-static void part(FILE *to, const char *name, uint64_t id, const char *key, const char *value,
-		 uint64_t number)
+static void part(const struct out *out, const char *name, uint64_t id, const char *key,
+		 const char *value, uint64_t number)
 {
-	fprintf(to, "hugepost_%s{object=\"%" PRIu64 "\",%s=\"%s\"} %" PRIu64 "\n", name, id, key,
-		value, number);
+	fprintf(out->to, "hugepost_%s{object=\"%" PRIu64 "\",%s=\"%s\"} %" PRIu64 "\n", name,
+		id, key, value, number);
 }
 
-static void print_parts(FILE *to, const struct hp_objects *objects)
+static void print_parts(const struct out *out, const struct hp_objects *objects)
 {
 	const struct hp_object *o, *end = objects->list + objects->nr;
 
-	family(to, "object_host_pages", GAUGE, "pages", "Host pages in each state");
+	family(out, "object_host_pages", GAUGE, "pages", "Host pages in each state");
 	for (o = objects->list; o != end; o++) {
-		part(to, "object_host_pages", o->id, "state", "empty", o->empty);
-		part(to, "object_host_pages", o->id, "state", "assembling", o->assembling);
-		part(to, "object_host_pages", o->id, "state", "present", o->present);
-		part(to, "object_host_pages", o->id, "state", "zero", o->zero);
+		part(out, "object_host_pages", o->id, "state", "empty", o->empty);
+		part(out, "object_host_pages", o->id, "state", "assembling", o->assembling);
+		part(out, "object_host_pages", o->id, "state", "present", o->present);
+		part(out, "object_host_pages", o->id, "state", "zero", o->zero);
 	}
-	family(to, "object_installs", COUNTER, "", "Entries made in page tables");
+	family(out, "object_installs", COUNTER, "", "Entries made in page tables");
 	for (o = objects->list; o != end; o++) {
-		part(to, "object_installs_total", o->id, "size", "huge", o->installs_huge);
-		part(to, "object_installs_total", o->id, "size", "single", o->installs_single);
+		part(out, "object_installs_total", o->id, "size", "huge", o->installs_huge);
+		part(out, "object_installs_total", o->id, "size", "single", o->installs_single);
 	}
 }
 
@@ -180,7 +201,7 @@ static uint64_t value_of(const struct metric *metric, const void *structure)
 	return *(const uint64_t *)((const char *)structure + metric->offset);
 }
 
-static void print_objects(FILE *to, const struct hp_objects *objects)
+static void print_objects(const struct out *out, const struct hp_objects *objects)
 {
 	const struct metric *m;
 	char name[64];
@@ -188,15 +209,15 @@ static void print_objects(FILE *to, const struct hp_objects *objects)
 
 	for (m = object_metrics; m < object_metrics + NR(object_metrics); m++) {
 		snprintf(name, sizeof(name), "object_%s", m->name);
-		family(to, name, m->type, m->unit, m->help);
+		family(out, name, m->type, m->unit, m->help);
 		for (i = 0; i < objects->nr; i++)
-			fprintf(to, "hugepost_%s%s{object=\"%" PRIu64 "\"} %" PRIu64 "\n", name,
-				m->type == COUNTER ? "_total" : "", objects->list[i].id,
+			fprintf(out->to, "hugepost_%s%s{object=\"%" PRIu64 "\"} %" PRIu64 "\n",
+				name, m->type == COUNTER ? "_total" : "", objects->list[i].id,
 				value_of(m, &objects->list[i]));
 	}
 }
 
-static void print_channels(FILE *to, const struct hp_objects *objects,
+static void print_channels(const struct out *out, const struct hp_objects *objects,
 			   const struct hp_channels *channels)
 {
 	const struct metric *m;
@@ -205,25 +226,28 @@ static void print_channels(FILE *to, const struct hp_objects *objects,
 
 	for (m = channel_metrics; m < channel_metrics + NR(channel_metrics); m++) {
 		snprintf(name, sizeof(name), "channel_%s", m->name);
-		family(to, name, COUNTER, m->unit, m->help);
+		family(out, name, COUNTER, m->unit, m->help);
 		for (i = 0; i < objects->nr; i++)
 			for (j = 0; j < channels[i].nr; j++)
-				fprintf(to, "hugepost_%s_total{object=\"%" PRIu64 "\",channel=\"%"
+				fprintf(out->to, "hugepost_%s_total{object=\"%" PRIu64 "\",channel=\"%"
 					PRIu32 "\"} %" PRIu64 "\n", name, objects->list[i].id,
 					channels[i].list[j].index,
 					value_of(m, &channels[i].list[j]));
 	}
 }
 
-void metrics_print(FILE *to, const struct hp_module *module, const struct hp_objects *objects,
-		   const struct hp_channels *channels)
+void metrics_print(FILE *to, enum metrics_format format, const struct hp_module *module,
+		   const struct hp_objects *objects, const struct hp_channels *channels)
 {
-	print_module(to, module);
-	print_owners(to, objects);
-	print_modes(to, objects);
-	print_ages(to, objects);
-	print_objects(to, objects);
-	print_parts(to, objects);
-	print_channels(to, objects, channels);
-	fputs("# EOF\n", to);
+	const struct out out = { .to = to, .open = format == METRICS_OPEN };
+
+	print_module(&out, module);
+	print_owners(&out, objects);
+	print_modes(&out, objects);
+	print_ages(&out, objects);
+	print_objects(&out, objects);
+	print_parts(&out, objects);
+	print_channels(&out, objects, channels);
+	if (out.open)
+		fputs("# EOF\n", to);
 }

@@ -19,7 +19,7 @@ _hugepostctl_words()
 		*)
 			# The value of an option is no word.
 			[[ ${COMP_WORDS[i - 1]} == = ]] && continue
-			[[ ${COMP_WORDS[i - 1]} =~ ^--(cells|count|interval|output|timeout)$ ]] && continue
+			[[ ${COMP_WORDS[i - 1]} =~ ^--(cells|count|format|interval|output|timeout)$ ]] && continue
 			if [[ -z $command ]]; then
 				command=${COMP_WORDS[i]}
 			else
@@ -48,7 +48,7 @@ _hugepostctl()
 	monitor) options=--json ;;
 	top) options=--interval ;;
 	stats) options='--interval --count --json' ;;
-	metrics) options=--output ;;
+	metrics) options='--format --output' ;;
 	wait) options='--armed --complete --timeout --json' ;;
 	trim | reserve | limit | step) options=--json ;;
 	esac
@@ -58,6 +58,13 @@ _hugepostctl()
 		;;
 	reserve-0 | limit-0 | step-0) words='get set' ;;
 	limit-1) [[ $word != set ]] || words=none ;;
+	esac
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	--format) words='openmetrics prometheus' ;;
+	--output)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
 	esac
 	[[ $current != -* ]] || words="$options --help --usage --version"
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Prints metrics of data that are always the same; see check-metrics. */
+/* metrics [prometheus]: those of data that are always the same; see check-metrics. */
 #include "metrics.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct hp_module module = {
 		.version = "1.2.3", .api_version = 2, .objects = 2, .memory = 1ULL << 40,
@@ -29,6 +29,8 @@ int main(void)
 	struct hp_channels channels[] = { { .list = channel_list, .nr = 2 }, { .nr = 0 } };
 	struct hp_objects objects = { .list = list, .nr = 2 };
 
-	metrics_print(stdout, &module, &objects, channels);
+	(void)argv;
+	metrics_print(stdout, argc > 1 ? METRICS_PROMETHEUS : METRICS_OPEN, &module, &objects,
+		      channels);
 	return 0;
 }
