@@ -76,10 +76,19 @@ static bool names_ignore_shared(struct bytes *b)
 	return false;
 }
 
+/* Behind a subsection that is not known: does the name come anywhere? */
+static bool mentions_ignore_shared(struct bytes *b)
+{
+	static const char text[] = "\17x-ignore-shared";
+
+	return memmem(b->at, b->len, text, sizeof(text) - 1);
+}
+
 enum hps_head hps_head_of(const void *data, size_t len)
 {
-	struct bytes b = { .at = data, .len = len }, name;
+	struct bytes b = { .at = data, .len = len }, name, again;
 	uint32_t magic = take32(&b);
+	bool is_page_bits;
 
 	if (magic == CPR_MAGIC)
 		return HPS_HEAD_CPR;
@@ -88,11 +97,16 @@ enum hps_head hps_head_of(const void *data, size_t len)
 	take(&b, take32(&b));	/* the machine's type */
 	while (take8(&b) == SUBSECTION) {
 		name = b;
+		again = b;
+		is_page_bits = take_text(&again, "configuration/target-page-bits");
 		take(&b, take8(&b));
 		take32(&b);	/* the subsection's version */
 		if (take_text(&name, "configuration/capabilities"))
 			return names_ignore_shared(&b) ? HPS_HEAD_IGNORE_SHARED : HPS_HEAD_OTHER;
-		/* Only configuration/target-page-bits, a number, comes before it. */
+		/* Only configuration/target-page-bits, a number, comes before it today. */
+		if (!is_page_bits)
+			return mentions_ignore_shared(&b) ? HPS_HEAD_IGNORE_SHARED :
+							    HPS_HEAD_OTHER;
 		take32(&b);
 	}
 	return HPS_HEAD_OTHER;

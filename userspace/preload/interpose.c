@@ -310,12 +310,12 @@ int memfd_create(const char *name, unsigned int flags)
 
 int close(int fd)
 {
-	if (active())
-		hps_stream_ended(fd);
 	if (active() && hps_uffd_known(fd))
 		hps_uffd_close(fd);
 	if (has_back_end() && hps_vhost_known(fd) && hps_vhost_close(fd))
 		return 0;
+	/* Before, as the number may be another descriptor's right after. */
+	hps_stream_ended(fd);
 	return hps_real()->close(fd);
 }
 

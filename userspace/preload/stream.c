@@ -58,8 +58,9 @@ static bool refuse(enum hps_head head)
 
 bool hps_stream_refuses_write(int fd, const struct iovec *iov, size_t nr)
 {
-	return nr && iov[0].iov_len && begins(fd, WRITTEN) &&
-	       refuse(hps_head_of(iov[0].iov_base, iov[0].iov_len));
+	for (; nr && !iov->iov_len; nr--)
+		iov++;
+	return nr && begins(fd, WRITTEN) && refuse(hps_head_of(iov->iov_base, iov->iov_len));
 }
 
 bool hps_stream_refuses_read(int fd, const struct iovec *iov, size_t nr, ssize_t len)

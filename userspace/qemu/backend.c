@@ -82,9 +82,8 @@ static void use_backend(struct line *line, const char *id, bool replace)
 		line->argv[object->index] = replace_object(object, line->argv[object->index]);
 }
 
-static void use_backends(struct line *line)
+static void use_backends(struct line *line, bool replace)
 {
-	bool replace = setting(REPLACE);
 	size_t i;
 
 	if (replace && (line->mem_path || line->readconfig))
@@ -102,6 +101,7 @@ static void use_backends(struct line *line)
 
 uint64_t backend_apply(struct line *line)
 {
+	bool replace = setting(REPLACE);
 	uint64_t bytes = 0;
 	size_t i;
 
@@ -112,17 +112,20 @@ uint64_t backend_apply(struct line *line)
 		object_check(&line->objects[i]);
 
 	if (line->backend || line->nr_memdevs || line->mem_path || line->readconfig)
-		use_backends(line);
+		use_backends(line, replace);
 	else
 		bytes = add_backend(line);
 
 	/* Memory that is plugged: no other part of the guest waits for it. */
-	for (i = 0; i < line->nr_plugged && setting(REPLACE); i++)
+	for (i = 0; i < line->nr_plugged && replace; i++)
 		use_backend(line, line->plugged[i], true);
 
 	/* Also memory of DIMMs, which no machine or NUMA node names. */
 	for (i = 0; i < line->nr_objects; i++)
 		if (line->objects[i].on_device)
 			bytes += line->objects[i].size;
+	if (bytes && line->cpr)
+		die(EXIT_OWN, "-incoming of the type cpr would lose the guest's memory: "
+		    HUGEPOST_DEVICE " has none of another process's: migrate in mode \"normal\"");
 	return (bytes + HOST_PAGE - 1) & ~(HOST_PAGE - 1);
 }

@@ -131,13 +131,13 @@ static void read_numa(struct line *line, const char *value)
 }
 
 /* In a list or in JSON; what is neither is for QEMU to tell of. */
-static char *device_property(const char *value, const char *key)
+static char *property(const char *value, const char *implied, const char *key)
 {
 	struct json_object *json, *member = NULL;
 	char *text = NULL;
 
 	if (*value != '{')
-		return list_get(value, "driver", key);
+		return list_get(value, implied, key);
 	json = json_tokener_parse(value);
 	if (json_object_object_get_ex(json, key, &member) && member)
 		text = must(strdup(json_object_get_string(member)));
@@ -151,11 +151,20 @@ static void read_device(struct line *line, const char *value)
 	static const char *const memory[] = {
 		"pc-dimm", "virtio-mem", "virtio-mem-pci", "virtio-mem-pci-non-transitional", NULL
 	};
-	char *driver = device_property(value, "driver");
+	char *driver = property(value, "driver", "driver");
 
 	if (driver && has(memory, driver))
-		add_name(&line->plugged, &line->nr_plugged, device_property(value, "memdev"));
+		add_name(&line->plugged, &line->nr_plugged, property(value, "driver", "memdev"));
 	free(driver);
+}
+
+/* A channel by which another QEMU hands its memory over. */
+static void read_incoming(struct line *line, const char *value)
+{
+	char *type = property(value, "channel-type", "channel-type");
+
+	line->cpr |= type && !strcmp(type, "cpr");
+	free(type);
 }
 
 static void read_object(struct line *line, int index)
@@ -183,6 +192,8 @@ static void read_option(struct line *line, const char *option, int index)
 		read_machine(line, value);
 	else if (!strcmp(option, "numa"))
 		read_numa(line, value);
+	else if (!strcmp(option, "incoming"))
+		read_incoming(line, value);
 	else if (!strcmp(option, "device"))
 		read_device(line, value);
 	else if (!strcmp(option, "object"))

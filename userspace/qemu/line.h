@@ -17,6 +17,7 @@ struct line {
 	bool no_guest;		/* QEMU says something, or finds an error, and ends */
 	char *machine;		/* the type, NULL: QEMU's default */
 	char *mem_path;		/* -mem-path */
+	bool cpr;		/* -incoming has a channel of that type */
 	bool readconfig;	/* a file may say anything about the memory */
 	uint64_t ram;		/* bytes by -m, 0: QEMU's default */
 	char *backend;		/* -machine memory-backend */

@@ -33,11 +33,12 @@ static const char help[] =
 	"  HUGEPOST_QEMU=PATH        the QEMU to start\n"
 	"  HUGEPOST_PRELOAD=PATH     the shim to preload\n"
 	"  HUGEPOST_RAM_ID=ID        id of the back end, the machine's default RAM's (pc.ram)\n"
-	"  HUGEPOST_REPLACE=1        put memory-backend-ram objects on hugepost, for libvirt\n"
+	"  HUGEPOST_REPLACE=1        put memory back ends (ram, memfd, files in memory) there\n"
 	"  HUGEPOST_FORCE=1          start even if the host has too little memory\n"
 	"  HUGEPOST_LOG=LEVEL:FILE   log what the shim does: error, warn, info or debug\n"
 	"  HUGEPOST_CHANNELS=N       channels of each memory object, 1 to 64 (4)\n"
 	"  HUGEPOST_PREALLOC=1       allocate all memory at once\n"
+	"  HUGEPOST_VHOST=auto       vhost-user back ends in a postcopy: auto, any or off\n"
 	"  HUGEPOST_HUGETLBFS=1      pose as hugetlbfs, for a source that is on it\n"
 	"See hugepost-qemu(1).\n";
 
@@ -59,6 +60,7 @@ int main(int argc, char **argv)
 	const char *called = base_name(argv[0]);
 	uint64_t bytes = 0;
 	struct line line;
+	bool successor;
 	char *qemu;
 
 	line_read(&line, argc, argv);
@@ -68,9 +70,12 @@ int main(int argc, char **argv)
 	}
 
 	qemu = find_qemu(called);
-	guard_against_loop(qemu);
+	/* A QEMU becomes this one, by cpr-exec: its memory is where it says, and stays. */
+	successor = getenv("QEMU_CPR_EXEC_STATE");
+	if (!successor)
+		guard_against_loop(qemu);
 	preload_shim();
-	if (!line.no_guest)
+	if (!line.no_guest && !successor)
 		bytes = backend_apply(&line);
 	if (bytes)
 		device_check(bytes);

@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "replace.h"
@@ -29,6 +30,14 @@ static bool has_key(const char *const *list, const char *key)
 		if (same_key(*list, key))
 			return true;
 	return false;
+}
+
+/* Is it a file that holds something already? */
+static bool has_content(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && st.st_size;
 }
 
 /* Is the file, or where it is to be, in memory? */
@@ -53,6 +62,8 @@ const char *replace_hinders(const struct object *object)
 		return "of a type that is not replaced";
 	if (object->persistent)
 		return "a file that is more than memory (pmem, readonly or rom)";
+	if (has_content(object->path))
+		return "a file that holds something already";
 	return is_in_memory(object->path) ? NULL : "a file on a disk";
 }
 

@@ -10,7 +10,7 @@
 
 /*
  * The next item of the list at *@rest, a new string with ",," undone, which
- * *@rest is moved behind; NULL at the end.
+ * *@rest is moved behind, and behind its comma; NULL at the end.
  */
 static char *next_item(const char **rest)
 {
@@ -28,6 +28,17 @@ static char *next_item(const char **rest)
 	*to = '\0';
 	*rest = from;
 	return item;
+}
+
+/* Bytes of the first item of @list as it is written, without the comma behind it. */
+static int item_length(const char *list)
+{
+	const char *end;
+
+	for (end = list; *end; end++)
+		if (*end == ',' && *++end != ',')
+			return (int)(end - list) - 1;
+	return (int)(end - list);
 }
 
 bool same_key(const char *a, const char *b)
@@ -79,8 +90,7 @@ char *list_keep(const char *list, const char *implied,
 	for (; (item = next_item(&list)); implied = NULL, from = list) {
 		split_item(item, implied, &key, &value);
 		if (keep(key, value, data)) {
-			/* The comma behind it is the list's, or there is none. */
-			int length = (int)(list - from) - (*list || list[-1] == ',');
+			int length = item_length(from);
 			char *longer = format("%s%s%.*s", result, *result ? "," : "", length, from);
 
 			free(result);

@@ -29,6 +29,8 @@ static const struct head heads[] = {
 	     START CAPABILITIES "\0\0\0\1" IGNORE),
 	HEAD("x-ignore-shared, after others", HPS_HEAD_IGNORE_SHARED,
 	     START PAGE_BITS CAPABILITIES "\0\0\0\2" MAPPED IGNORE),
+	HEAD("x-ignore-shared, after what is not known", HPS_HEAD_IGNORE_SHARED,
+	     START "\5\5other\0\0\0\1\0\0" CAPABILITIES "\0\0\0\1" IGNORE),
 	HEAD("another capability", HPS_HEAD_OTHER,
 	     START PAGE_BITS CAPABILITIES "\0\0\0\1" MAPPED "\1\17x-ignore-shared"),
 	HEAD("no capability", HPS_HEAD_OTHER, START "\1\0\0\0\0"),
