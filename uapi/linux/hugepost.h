@@ -393,8 +393,7 @@ struct hugepost_discard {
  * with PREALLOC.
  *
  * Without being asked, the module looks once at each host page of zeros that a touch
- * gave memory, a second or two later (parameter thin_after; not if it was populated
- * for writing, or locked).
+ * of user mode gave memory, a second or two later (parameter thin_after).
  */
 struct hugepost_trim {
 	__u32 size;
