@@ -13,6 +13,13 @@
 
 #include "object.h"
 
+/* Has a host page memory that holds the guest's bytes? */
+enum hp_staged {
+	HP_STAGED_NOT,
+	HP_STAGED,
+	HP_STAGED_TRIM,	/* TRIM looks at it, and nobody has written since */
+};
+
 /*
  * One host page. Its state follows from the fields:
  *
@@ -25,12 +32,6 @@
  * PREALLOC with arbitrary content, or NULL (also with PREALLOC, after a memory
  * error). @staged is set under the folio's lock, too.
  */
-enum hp_staged {
-	HP_STAGED_NOT,
-	HP_STAGED,
-	HP_STAGED_TRIM,	/* TRIM looks at it, and nobody has written since */
-};
-
 struct hp_hostpage {
 	spinlock_t lock;	/* guards all fields, and target pages not present */
 	u16 nr_present;		/* target pages present */

@@ -124,7 +124,7 @@ enum hp_trimmed hp_trim_hostpage(struct hp_object *obj, unsigned long hidx)
 	spin_lock(&hp->lock);
 	if (hp->bits)
 		ret = HP_TRIM_ASSEMBLES;
-	else if (hp->staged && hp_trim_suits(hp, hp->folio))
+	else if (hp_trim_suits(hp, hp->folio))
 		folio = hp->folio;
 	if (folio)
 		folio_get(folio);

@@ -5,15 +5,14 @@
 import json
 
 from harness import scenario
+from migration import FINAL
 from qmp import Failure, wait_for
-
-ENDED = {"completed", "failed", "cancelled"}
 
 
 def is_refused(test, source):
     """The migration fails by the library, which says why, and the guest goes on."""
     def ended():
-        return source.qmp.command("query-migrate").get("status") in ENDED
+        return source.qmp.command("query-migrate").get("status") in FINAL
     wait_for("the end of the migration", 60, source.process, ended)
     result = source.qmp.command("query-migrate")
     test.note(f"{result['status']}: {result.get('error-desc', '')}")
@@ -29,18 +28,23 @@ def says_why(test, qemu):
     test.check_guest(qemu)
 
 
-@scenario("QEMU {version}: x-ignore-shared, which would lose all memory, is refused, and "
-          "the guest goes on",
-          variants=[{"version": version} for version in ("11", "7.2")], often=1)
-def ignore_shared(test, version):
-    """Both sides are on hugepost, and each has an object of its own."""
-    source, destination = test.pair(source="hugepost", version=version)
+def migrate_sharing(source, destination):
+    """Begins a migration with x-ignore-shared, which goes with no postcopy."""
     for qemu in source, destination:
         qemu.qmp.command("migrate-set-capabilities", capabilities=[
             {"capability": "x-ignore-shared", "state": True}])
     address = f"unix:{destination.files}.migration"
     destination.qmp.command("migrate-incoming", uri=address)
     source.qmp.command("migrate", uri=address)
+
+
+@scenario("QEMU {version}: x-ignore-shared, which would lose all memory, is refused, and "
+          "the guest goes on",
+          variants=[{"version": version} for version in ("11", "7.2")], often=1)
+def ignore_shared(test, version):
+    """Both sides are on hugepost, and each has an object of its own."""
+    source, destination = test.pair(source="hugepost", version=version)
+    migrate_sharing(source, destination)
     is_refused(test, source)
 
 
@@ -48,12 +52,7 @@ def ignore_shared(test, version):
 def ignore_shared_taken(test):
     """Its guest would run on zeros: it ends with a message."""
     source, destination = test.pair(source="memfd", version="11")
-    for qemu in source, destination:
-        qemu.qmp.command("migrate-set-capabilities", capabilities=[
-            {"capability": "x-ignore-shared", "state": True}])
-    address = f"unix:{destination.files}.migration"
-    destination.qmp.command("migrate-incoming", uri=address)
-    source.qmp.command("migrate", uri=address)
+    migrate_sharing(source, destination)
     destination.gone()
     if "would lose the guest's memory" not in destination.messages():
         raise Failure(f"it does not say why: {destination.messages()}")

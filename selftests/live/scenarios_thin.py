@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests that hold mostly zeros: host pages that hold nothing but that cost nothing."""
 
-import json
 import os
-import subprocess
 import threading
 import time
 
 from harness import scenario
 from migration import MIB
-from qemu import BUILD
 from qmp import Failure, wait_for
+from scenarios_control import object_of
 
-CTL = os.path.join(BUILD, "userspace/hugepostctl")
 HOST_PAGE = 2 * MIB
 KIB = (256 << 10) + 8
 # Seconds without a change that are more than thin_after, twice, on a busy host.
@@ -22,9 +19,8 @@ SETTLE_TIMEOUT = 120
 
 def held(qemu):
     """Bytes of the guest's own that the object of a QEMU holds."""
-    objects = json.loads(subprocess.run([CTL, "list", "--json"], check=True,
-                                        capture_output=True).stdout)["objects"]
-    return sum(one["memory"] - one["staging"] for one in objects if one["pid"] == qemu.pid)
+    mine = object_of(qemu)
+    return mine["memory"] - mine["staging"]
 
 
 class Peak:

@@ -66,6 +66,12 @@ static bool take_text(struct bytes *b, const char *text)
 	return at && len == strlen(text) && !memcmp(at, text, len);
 }
 
+/* Is it what comes next? */
+static bool is_text(struct bytes b, const char *text)
+{
+	return take_text(&b, text);
+}
+
 static bool names_ignore_shared(struct bytes *b)
 {
 	uint32_t nr = take32(b);
@@ -86,28 +92,28 @@ static bool mentions_ignore_shared(struct bytes *b)
 
 enum hps_head hps_head_of(const void *data, size_t len)
 {
-	struct bytes b = { .at = data, .len = len }, name, again;
+	struct bytes b = { .at = data, .len = len };
 	uint32_t magic = take32(&b);
-	bool is_page_bits;
+	bool found = false, known = true;
 
 	if (magic == CPR_MAGIC)
 		return HPS_HEAD_CPR;
 	if (magic != MAGIC || take32(&b) != VERSION || take8(&b) != CONFIGURATION)
 		return HPS_HEAD_OTHER;
 	take(&b, take32(&b));	/* the machine's type */
-	while (take8(&b) == SUBSECTION) {
-		name = b;
-		again = b;
-		is_page_bits = take_text(&again, "configuration/target-page-bits");
+	while (known && take8(&b) == SUBSECTION) {
+		bool capabilities = is_text(b, "configuration/capabilities");
+
+		/* Only this one, a number, comes before it today. */
+		known = is_text(b, "configuration/target-page-bits");
 		take(&b, take8(&b));
 		take32(&b);	/* the subsection's version */
-		if (take_text(&name, "configuration/capabilities"))
-			return names_ignore_shared(&b) ? HPS_HEAD_IGNORE_SHARED : HPS_HEAD_OTHER;
-		/* Only configuration/target-page-bits, a number, comes before it today. */
-		if (!is_page_bits)
-			return mentions_ignore_shared(&b) ? HPS_HEAD_IGNORE_SHARED :
-							    HPS_HEAD_OTHER;
-		take32(&b);
+		if (capabilities)
+			found = names_ignore_shared(&b);
+		else if (known)
+			take32(&b);
+		else
+			found = mentions_ignore_shared(&b);
 	}
-	return HPS_HEAD_OTHER;
+	return found ? HPS_HEAD_IGNORE_SHARED : HPS_HEAD_OTHER;
 }

@@ -133,14 +133,9 @@ static void read_numa(struct line *line, const char *value)
 /* In a list or in JSON; what is neither is for QEMU to tell of. */
 static char *property(const char *value, const char *implied, const char *key)
 {
-	struct json_object *json, *member = NULL;
-	char *text = NULL;
+	struct json_object *json = *value == '{' ? json_tokener_parse(value) : NULL;
+	char *text = value_get(value, json, implied, key);
 
-	if (*value != '{')
-		return list_get(value, implied, key);
-	json = json_tokener_parse(value);
-	if (json_object_object_get_ex(json, key, &member) && member)
-		text = must(strdup(json_object_get_string(member)));
 	json_object_put(json);
 	return text;
 }

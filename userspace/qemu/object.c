@@ -22,16 +22,9 @@ bool is_device(const char *path)
 	return is;
 }
 
-/* A property's text; in JSON, numbers and booleans as they are written. */
 static char *property(const char *value, struct json_object *json, const char *key)
 {
-	struct json_object *member;
-
-	if (!json)
-		return list_get(value, "qom-type", key);
-	if (!json_object_object_get_ex(json, key, &member) || !member)
-		return NULL;
-	return must(strdup(json_object_get_string(member)));
+	return value_get(value, json, "qom-type", key);
 }
 
 static uint64_t size_property(const char *value, struct json_object *json, const char *key)

@@ -2,6 +2,7 @@
 /* Reads values of options the way QEMU does (util/keyval.c, util/cutils.c). */
 #include <ctype.h>
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,19 @@ char *list_get(const char *list, const char *implied, const char *key)
 		free(item);
 	}
 	return found;
+}
+
+/* In JSON, numbers and booleans are as they are written. */
+char *value_get(const char *value, struct json_object *json, const char *implied,
+		const char *key)
+{
+	struct json_object *member;
+
+	if (*value != '{')
+		return list_get(value, implied, key);
+	if (!json_object_object_get_ex(json, key, &member) || !member)
+		return NULL;
+	return must(strdup(json_object_get_string(member)));
 }
 
 char *list_keep(const char *list, const char *implied,

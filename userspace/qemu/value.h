@@ -14,6 +14,12 @@
  */
 char *list_get(const char *list, const char *implied, const char *key);
 
+struct json_object;
+
+/* The same of a value that may be JSON, which @json is then; NULL: it is not valid. */
+char *value_get(const char *value, struct json_object *json, const char *implied,
+		const char *key);
+
 /* The same key, where '_' stands for '-'? */
 bool same_key(const char *a, const char *b);
 
